@@ -155,6 +155,52 @@ def handle(data, context):
     return answers
 '''
 
+# As TorchServe's handlers of language models have it: a piece of each answer in each run, in a batch that requests join and leave.
+CONTINUOUS = '''
+import time
+
+from ts.torch_handler.base_handler import BaseHandler
+
+def stop_after(handler, count):
+    left, waits = [count], count == 2**31
+
+    def stops(piece):
+        if waits:
+            time.sleep(0.005)
+        left[0] -= 1
+        return handler.joined if waits else left[0] <= 0
+
+    return stops
+
+class Countdown(BaseHandler):
+    def initialize(self, context):
+        self.context = context
+        self.context.cache = {}
+        self.joined = False
+        self.initialized = True
+
+    def handle(self, data, context):
+        ids = list(context.request_ids.values())
+        for gone in set(context.cache) - set(ids):
+            del context.cache[gone]
+        for request_id, row in zip(ids, data):
+            if request_id not in context.cache:
+                text = row["body"] if isinstance(row["body"], str) else bytes(row["body"]).decode()
+                if text == "raise":
+                    raise ValueError("no")
+                if text == "join":
+                    self.joined = True
+                count = 1 if text == "join" else 2**31 if text == "wait" else int(text)
+                context.cache[request_id] = {"next": count, "stop": stop_after(self, count)}
+        pieces = []
+        for request_id in ids:
+            own = context.cache[request_id]
+            pieces.append(f"{own['next']} ")
+            own["next"] -= 1
+        context.stopping_criteria = [context.cache[request_id]["stop"] for request_id in ids]
+        return pieces
+'''
+
 # As TorchServe's example of custom metrics has it: some are made by the handler, some are declared in the server's metrics.yaml.
 MEASURED = '''
 from ts.metrics.dimension import Dimension
@@ -355,6 +401,8 @@ def pack_all(packer, model):
     config = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 5000\n"
     packer.pack("batched", handler=("batched.py", BATCHED), config=config)
     packer.pack("streaming", handler=("streaming.py", STREAMING))
+    continuous = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 20\ncontinuousBatching: true\n"
+    packer.pack("continuous", handler=("countdown.py", CONTINUOUS), config=continuous)
     packer.pack("measured", handler=("measured.py", MEASURED))
     with open(os.path.join(packer.folder, "metrics.yaml"), "w") as file:
         file.write(METRICS)

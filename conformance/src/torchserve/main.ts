@@ -1,6 +1,6 @@
 // `node conformance/dist/torchserve/main.js`: asks the real TorchServe the recorded calls, and writes its answers. Needs Java 17 and, the first
 // time, the Python index. `… configured`: the same of servers with a config.properties. `… workflows`: the same of workflows. `… metrics`: what becomes of
-// the numbers that a handler reports. `… faults ROUNDS`: procedure F21, on this server.
+// the numbers that a handler reports, and continuousBatching. `… faults ROUNDS`: procedure F21, on this server.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import { ask } from "./ask.ts";
 import { askConfigured } from "./ask-configured.ts";
 import { torchserveClients } from "./ask-grpc.ts";
 import { configuredCalls, configuredProperties, RECORDED_ENVELOPES } from "./configured-calls.ts";
+import { CONTINUOUS_CALLS } from "./continuous-calls.ts";
 import { GRPC_CALLS } from "./grpc-calls.ts";
 import { handlerFaults } from "./handler-faults.ts";
 import { inferenceCalls } from "./inference-calls.ts";
@@ -104,7 +105,7 @@ async function recordWorkflows(): Promise<void> {
   }
 }
 
-/** What the metrics of a handler become. */
+/** What the metrics of a handler become, and what one with continuousBatching answers. */
 async function recordMetrics(): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
   const store = join(home, "store");
@@ -115,7 +116,14 @@ async function recordMetrics(): Promise<void> {
   try {
     const shown = await measuredMetrics(server.addresses);
     const lines = shown.map((line) => JSON.stringify(line)).join(",\n");
-    writeFileSync(METRICS, `{ "torchserve": "0.12.0", "metrics": [\n${lines}\n] }\n`);
+    const recorded: Recorded[] = [];
+    for (const call of CONTINUOUS_CALLS)
+      recorded.push({ call: call.name, answers: await ask(call, server.addresses) });
+    const asked = recorded.map((one) => JSON.stringify(one)).join(",\n");
+    writeFileSync(
+      METRICS,
+      `{ "torchserve": "0.12.0", "metrics": [\n${lines}\n], "continuous": [\n${asked}\n] }\n`,
+    );
     console.log(METRICS);
   } finally {
     await server.stop();

@@ -12,6 +12,7 @@ import { projectFile } from "../pages/walk-page.ts";
 import { requirePython, runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
 import { type RecordedGrpcAnswer, torchserveClients } from "./ask-grpc.ts";
+import { CONTINUOUS_CALLS } from "./continuous-calls.ts";
 import { differences } from "./differences.ts";
 import { GRPC_CALLS } from "./grpc-calls.ts";
 import { inferenceCalls } from "./inference-calls.ts";
@@ -119,6 +120,19 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
       readonly metrics: readonly string[];
     };
     assert.deepEqual(await measuredMetrics(addresses), expected);
+  });
+
+  await t.test("continuousBatching: requests join those that run, and leave when they are done", async () => {
+    const { continuous } = JSON.parse(readFileSync(RECORDED_METRICS, "utf8")) as {
+      readonly continuous: readonly Recorded[];
+    };
+    assertExpected(await differences(CONTINUOUS_CALLS, continuous, addresses), {});
+    const ask = (body: string): Promise<Response> =>
+      fetch(`${server.url}/predictions/continuous`, { method: "POST", body });
+    // It goes on until another request has joined it; its first piece is there.
+    const waiting = await ask("wait");
+    assert.equal(await (await ask("join")).text(), "1 ");
+    assert.match(await waiting.text(), /^2147483648 2147483647 .* $/);
   });
 
   await t.test("metrics and management have ports of their own, and nothing else is there", async () => {

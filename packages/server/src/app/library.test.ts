@@ -116,6 +116,7 @@ describe("startServer({ paths })", () => {
       [undefined, /takes an object/],
       [{ path: [folder] }, /unknown key "path"; did you mean paths\?/],
       [{ paths: folder }, /paths must be a list of texts/],
+      [{ paths: [] }, /paths is empty; name a model file/],
       [{ paths: [folder], config: { port: 0 } }, /config must come from loadConfig/],
       [
         { paths: [folder], config: { ...config, server: { ...config.server, prot: 0 } } },

@@ -159,7 +159,7 @@ export const SERVER_OPTIONS = {
     min: 1024,
     max: 1_125_899_906_842_624,
     default: 4_294_967_296,
-    doc: "Most bytes of all models that load requests brought together. One request has --max-body at most.",
+    doc: "Most bytes of all models that load requests brought together, 4 KiB for each file at least. One request has --max-body at most.",
   },
   readiness: {
     kind: "texts",
@@ -562,11 +562,13 @@ export const SERVER_OPTIONS = {
   tracesHeaders: {
     kind: "mapping",
     default: null,
+    example: "x-api-key: KEY",
     doc: "Headers, or gRPC metadata, for the collector, such as a key. Prefer the environment variable or a file: flags show in process lists.",
   },
   tracesResource: {
     kind: "mapping",
     default: null,
+    example: "deployment.environment: staging",
     doc: "Attributes of every span's resource. service.name is sconce unless it is here.",
   },
   tracesCa: {

@@ -18,7 +18,7 @@ const MAX_VALUE = 200;
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 /** Of the server's own metrics: no handler changes what they say. */
-const OWN = /^(sconce|nv|ts|process|nodejs)_/;
+const OWN = /^(sconce|nv|process|nodejs|ts_inference|ts_queue)_/;
 /** The buckets of Prometheus' client for Java, which TorchServe leaves as they are. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
@@ -84,7 +84,7 @@ class HandlerMetrics {
     if (name.length > MAX_NAME || !NAME.test(name))
       return "a name has letters, digits, _ and : alone, and no digit in front";
     if (OWN.test(name))
-      return "names that begin with sconce_, nv_, ts_, process_ or nodejs_ are the server's";
+      return "names that begin with sconce_, nv_, process_, nodejs_, ts_inference_ or ts_queue_ are the server's";
     if (this.#families.size >= MAX_FAMILIES) return `handlers report more than ${MAX_FAMILIES} metrics`;
     const help = `Torchserve prometheus ${kind} metric with unit: ${unit.slice(0, MAX_NAME)}`;
     const family: Family = { kind, help, series: new Map() };

@@ -109,6 +109,7 @@ export class WorkerInstance implements Instance {
       header,
       chunks,
       timeoutMs: this.#timeoutMs(),
+      mayOvertake: this.#description?.runsAtOnce !== undefined,
       onBytes:
         request.onPiece === undefined
           ? this.#readReports

@@ -131,11 +131,12 @@ async function served(
   }
 }
 
-/** Keeps what the server warns of; what it says of models that fail is in their rows. */
+/** Keeps what the server warns of; what it says of models that fail is in their rows, and that this machine is slow is none of their faults. */
 function warningsInto(warnings: string[], fields: Readonly<Record<string, unknown>> = {}): Logger {
   const keep = (more: object, message: string): void => {
-    const { model, err } = { ...fields, ...more } as { readonly model?: unknown; readonly err?: unknown };
-    if (err === undefined) warnings.push(`${model === undefined ? "" : `${String(model)}: `}${message}`);
+    const { model, err, stalledMs } = { ...fields, ...more } as Readonly<Record<string, unknown>>;
+    if (err === undefined && stalledMs === undefined)
+      warnings.push(`${model === undefined ? "" : `${String(model)}: `}${message}`);
   };
   return {
     debug() {},

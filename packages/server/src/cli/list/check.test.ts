@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../../app/start-server.ts";
-import { runCommand } from "../command.kit.ts";
+import { runCommand, runCommandWith } from "../command.kit.ts";
 import { inspectCommand } from "../inspect/inspect.ts";
 import { serveCommand } from "../serve.ts";
 import { checkCommand } from "./check.ts";
@@ -42,6 +42,13 @@ describe("sconce check", () => {
       /^digits +1 +READY\n +image: FP32 \[-1, ?1, ?8, ?8\] → probabilities: FP32 \[-1, ?10\]\n/,
     );
     assert.match(stdout, /1 model: all serve\n$/);
+  });
+
+  test("that this machine is slow is no warning of the models", async () => {
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    const stall = (): void => void Atomics.wait(cell, 0, 0, 700);
+    const { code, stdout } = await runCommandWith({ progress: stall }, checkCommand, [good, "--strict"]);
+    assert.equal(code, 0, stdout);
   });
 
   test("1 and the reason when one does not, or when there is none", async () => {
