@@ -7,6 +7,7 @@ import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { ImageBlocks } from "./image-blocks.ts";
+import { tensorOfList } from "./list-tensors.ts";
 import { Loops } from "./loops.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
@@ -73,6 +74,8 @@ export class OpCaller {
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
+    const listed = tensorOfList(call, this.#calls);
+    if (listed !== undefined) return listed;
     const filled = this.#intoOut(call);
     if (filled !== undefined) return filled;
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
