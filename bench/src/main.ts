@@ -54,6 +54,7 @@ const { values, positionals: wanted } = parseArgs({
   options: {
     before: { type: "string" },
     only: { type: "string" },
+    peers: { type: "string" },
     quick: { type: "boolean" },
     curve: { type: "string" },
   },
@@ -78,6 +79,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
     before: values.before,
     only: values.only,
     isQuick: values.quick ?? false,
+    peers: values.peers,
     curve: values.curve,
   });
   writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);

@@ -13,19 +13,58 @@ function processTree(pid: number): readonly number[] {
 }
 
 function childPids(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/task`)
-    .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "))
+  return ended(() => readdirSync(`/proc/${pid}/task`), [])
+    .flatMap((task) =>
+      ended(() => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8"), "")
+        .trim()
+        .split(" "),
+    )
     .filter((child) => child !== "")
     .map(Number);
 }
 
-/** Milliseconds of processor time that a process and its descendants have taken so far. */
+/** What is read of a process; `otherwise` once it has ended. */
+function ended<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+/** The fields of a process's `stat` from its state on; none once it has ended. */
+function statOf(pid: number): readonly string[] {
+  const text = ended(() => readFileSync(`/proc/${pid}/stat`, "utf8"), "");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Milliseconds of processor time that a process, its descendants, and those of them that have ended have taken so far. */
 export function treeCpuMs(pid: number): number {
   return processTree(pid).reduce((sum, one) => {
-    const [, rest = ""] = readFileSync(`/proc/${one}/stat`, "utf8").split(/\) /);
-    const fields = rest.split(" ");
-    return sum + TICK_MS * (Number(fields[11]) + Number(fields[12]));
+    const times = statOf(one).slice(11, 15).map(Number);
+    return sum + TICK_MS * times.reduce((ticks, more) => ticks + more, 0);
   }, 0);
+}
+
+/** One process, whoever has its pid later. */
+interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTicks: string | undefined;
+}
+
+const START_FIELD = 19;
+
+/** A process and all that it has started until now. */
+export function identifiedTree(pid: number): readonly ProcessIdentity[] {
+  return processTree(pid).map((one) => ({ pid: one, startTicks: statOf(one)[START_FIELD] }));
+}
+
+/** Sends a signal to those that still run. */
+export function signalAll(processes: readonly ProcessIdentity[], signal: NodeJS.Signals): void {
+  for (const { pid, startTicks } of processes) {
+    if (startTicks !== undefined && statOf(pid)[START_FIELD] === startTicks)
+      ended(() => process.kill(pid, signal), false);
+  }
 }
 
 /** Milliseconds that the machine's processors worked so far, for whomever, time that the host took from them included. */
@@ -40,17 +79,16 @@ export function machineCpuMs(): number {
 
 /** Milliseconds of processor time of this process and of the children of it that have ended. */
 export function ownCpuMs(): number {
-  const [, rest = ""] = readFileSync("/proc/self/stat", "utf8").split(/\) /);
-  const times = rest.split(" ").slice(11, 15).map(Number);
+  const times = statOf(process.pid).slice(11, 15).map(Number);
   return TICK_MS * times.reduce((sum, ticks) => sum + ticks, 0);
 }
 
 /** Waits until a process and its descendants do nothing any more; throws when they do not come to rest. */
-export async function untilIdle(pid: number): Promise<void> {
+export async function untilIdle(pid: number, lookMs: number = IDLE_LOOK_MS): Promise<void> {
   const endMs = performance.now() + IDLE_LIMIT_MS;
   let before = treeCpuMs(pid);
   while (performance.now() < endMs) {
-    await sleep(IDLE_LOOK_MS);
+    await sleep(lookMs);
     const now = treeCpuMs(pid);
     if (now - before <= TICK_MS) return;
     before = now;
@@ -69,13 +107,8 @@ export function childrenPssBytes(): number {
 }
 
 function pssBytes(pid: number): number {
-  try {
-    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-    return 1024 * Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? "0");
-  } catch {
-    // It ended in between.
-    return 0;
-  }
+  const rollup = ended(() => readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"), "");
+  return 1024 * Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? "0");
 }
 
 /** False once a process has ended and was waited for. */

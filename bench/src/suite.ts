@@ -5,6 +5,8 @@ export interface SuiteOptions {
   readonly only: string | undefined;
   /** As little as shows that everything works; a suite that has no such form takes no notice. */
   readonly isQuick: boolean;
+  /** Which servers stand beside Sconce, with commas between them; all of them where it is undefined. */
+  readonly peers?: string | undefined;
   /** What `sconce bench --json` printed about a model, in place of the suite's own. */
   readonly curve?: string | undefined;
 }

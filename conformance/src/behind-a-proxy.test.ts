@@ -4,13 +4,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
+import { freePort } from "./free-port.ts";
 import { makeCertificate } from "./internals/security.ts";
 import { type InteropClient, interopClient, requestFrame } from "./interop/interop-client.kit.ts";
 import { partsOfPage } from "./pages/page-blocks.ts";
@@ -229,15 +230,6 @@ for (const [name, { program, file, args }] of Object.entries(PROXIES)) {
       assert.match(web.body, /grpc-status: ?0/);
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const held = createServer().listen(0, "127.0.0.1");
-  await once(held, "listening");
-  const address = held.address();
-  held.close();
-  await once(held, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 function isOpen(port: number): Promise<boolean> {

@@ -317,8 +317,9 @@ test("without an interpreter, or without PyTorch in it, a sentence says so", asy
       [join(folder, "none"), /the interpreter none does not exist: install Python with PyTorch/],
       [fake, /the interpreter python\S* has no PyTorch: run its `-m pip install torch`/],
     ] as const) {
-      const server = await startServerProcess([folder, "--python", name, "--readiness", "settled"], {
+      const server = await startServerProcess([folder, "--readiness", "settled"], {
         until: "listening",
+        env: { SCONCE_PYTHON: name },
       });
       await until("it was tried", async () => {
         const response = await fetch(`${server.url}/v2/models/model`);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
+import { freePort } from "./free-port.ts";
 import { startServerProcess } from "./server-process.ts";
 import { until } from "./until.kit.ts";
 
@@ -296,11 +297,3 @@ describe("output that nobody takes", () => {
     assert.deepEqual((await exited)[0], 0);
   });
 });
-
-async function freePort(): Promise<number> {
-  let free = 0;
-  await takenPort(async (port) => {
-    free = port;
-  });
-  return free;
-}

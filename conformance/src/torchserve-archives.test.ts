@@ -156,6 +156,9 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     );
     const failed = { code: 503, type: "InternalServerException", message: "Prediction failed" };
     assert.deepEqual(json(answers[1]!), failed);
+    // Its traceback is longer than a frame may be: the worker lives all the same.
+    const much = await ask("/predictions/function", post("raise much", "text/plain"));
+    assert.deepEqual(json(much), failed);
     assert.deepEqual(json(answers[3]!), {
       code: 404,
       type: "InternalServerException",
@@ -263,6 +266,10 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     }[];
     const reasonOf = (name: string): string => index.find((entry) => entry.name === name)!.reason;
     assert.match(reasonOf("needy"), /packages that are not installed: no-such-package-at-all>=1;/);
+    assert.match(
+      reasonOf("lacking"),
+      /^the handler h\.py cannot be made ready: ModuleNotFoundError: No module named 'no_such_package'; install it .*requirements\.txt$/,
+    );
     assert.match(reasonOf("escaping"), /an entry named '\.\.\/escaped\.txt', which leads out of it/);
     assert.ok(!readdirSync(home).includes("escaped.txt") && !readdirSync(unpacked).includes("escaped.txt"));
   });

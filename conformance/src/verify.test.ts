@@ -83,8 +83,8 @@ describe("sconce verify", () => {
   });
 
   test("says which side could not be loaded, and why", async () => {
-    const { code, stderr } = await verify(DIGITS, "--python", "/nowhere/python");
+    const { code, stderr } = await verify(DIGITS, "--python", "nowhere");
     assert.equal(code, 1);
-    assert.match(stderr, /^sconce verify: PyTorch: .*the interpreter python does not exist/);
+    assert.match(stderr, /^sconce verify: PyTorch: .*the interpreter nowhere does not exist/);
   });
 });

@@ -64,6 +64,8 @@ def handle(data, context):
             raise PredictionException("no such thing", 404)
         if order == "raise":
             raise ValueError("the secret is in /etc/passwd")
+        if order == "raise much":
+            raise ValueError("x" * 20_000_000)
         if order == "exit":
             os._exit(3)
         context.metrics.add_counter("rows", 1, index, [Dimension("kind", "test")])
@@ -89,7 +91,7 @@ def handle(data, context):
                 "batch_size": properties["batch_size"],
                 "gpu": properties["gpu_id"],
                 "server": properties["server_name"],
-                "counted": answered.values["function",] > 0,
+                "counted": answered.metric_name == "answered",
             })
     return answers
 '''
@@ -211,6 +213,7 @@ def write_all(folder, model):
     bright_picture(folder)
     needs = {"model.pt": scripted, "h.py": SCRIPTED, "requirements.txt": "# what it needs\nno-such-package-at-all>=1\ntorch\n"}
     archive(folder, "needy", needs, {"serializedFile": "model.pt", "handler": "h.py", "requirementsFile": "requirements.txt"})
+    archive(folder, "lacking", {"h.py": "import no_such_package\n"}, {"handler": "h.py"})
     archive(folder, "escaping", {"../escaped.txt": "out", "h.py": SCRIPTED}, {"handler": "h.py"})
     print(json.dumps({"answers": model(example[:1] * torch.tensor([1.0, 2.0, 3.0])).tolist()[0]}))
 

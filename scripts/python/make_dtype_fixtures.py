@@ -29,7 +29,7 @@ DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int
 PACKED_OPS = """clamp full_like gradient hypot index_copy ldexp linalg.inv mse_loss nn.functional.conv_transpose1d nn.functional.conv_transpose3d
 nn.functional.cross_entropy nn.functional.hinge_embedding_loss nn.functional.huber_loss nn.functional.instance_norm nn.functional.linear_cross_entropy
 nn.functional.multi_margin_loss nn.functional.pad.reflect nn.functional.silu nn.functional.triplet_margin_loss polygamma.polygamma_n_1 searchsorted
-stft take_along_dim trapezoid""".split()
+index_fill linalg.matrix_rank.hermitian norm.nuc stft take_along_dim trapezoid""".split()
 PACKED_DTYPES = [torch.float64, torch.int32, torch.uint8, torch.bool]
 GIVEN = (torch.float32, torch.int64, torch.bool)
 HALVES = (torch.float16, torch.bfloat16)

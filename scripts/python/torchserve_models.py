@@ -155,6 +155,104 @@ def handle(data, context):
     return answers
 '''
 
+# As TorchServe's handlers of language models have it: a piece of each answer in each run, in a batch that requests join and leave.
+CONTINUOUS = '''
+import time
+
+from ts.torch_handler.base_handler import BaseHandler
+
+def stop_after(handler, count):
+    left, waits = [count], count == 2**31
+
+    def stops(piece):
+        if waits:
+            time.sleep(0.005)
+        left[0] -= 1
+        return handler.joined if waits else left[0] <= 0
+
+    return stops
+
+class Countdown(BaseHandler):
+    def initialize(self, context):
+        self.context = context
+        self.context.cache = {}
+        self.joined = False
+        self.initialized = True
+
+    def handle(self, data, context):
+        ids = list(context.request_ids.values())
+        for gone in set(context.cache) - set(ids):
+            del context.cache[gone]
+        for request_id, row in zip(ids, data):
+            if request_id not in context.cache:
+                text = row["body"] if isinstance(row["body"], str) else bytes(row["body"]).decode()
+                if text == "raise":
+                    raise ValueError("no")
+                if text == "join":
+                    self.joined = True
+                count = 1 if text == "join" else 2**31 if text == "wait" else int(text)
+                context.cache[request_id] = {"next": count, "stop": stop_after(self, count)}
+        pieces = []
+        for request_id in ids:
+            own = context.cache[request_id]
+            pieces.append(f"{own['next']} ")
+            own["next"] -= 1
+        context.stopping_criteria = [context.cache[request_id]["stop"] for request_id in ids]
+        return pieces
+'''
+
+# As TorchServe's example of custom metrics has it: some are made by the handler, some are declared in the server's metrics.yaml.
+MEASURED = '''
+from ts.metrics.dimension import Dimension
+from ts.metrics.metric_type_enum import MetricTypes
+from ts.torch_handler.base_handler import BaseHandler
+
+class Measured(BaseHandler):
+    def initialize(self, context):
+        self.context = context
+        self.initialized = True
+        self.asked = context.metrics.add_metric_to_cache(
+            metric_name="InferenceRequestCount", unit="count", dimension_names=["ModelName", "ModelVersion"], metric_type=MetricTypes.COUNTER)
+
+    def preprocess(self, data):
+        metrics, manifest = self.context.metrics, self.context.manifest["model"]
+        self.asked.add_or_update(value=len(data), dimension_values=[manifest["modelName"], manifest["modelVersion"]])
+        texts = [row["body"] if isinstance(row["body"], str) else bytes(row["body"]).decode() for row in data]
+        metrics.get_metric(metric_name="RequestBatchSize", metric_type=MetricTypes.GAUGE).add_or_update(
+            value=len(data), dimension_values=[self.context.model_name])
+        sizes = metrics.get_metric(metric_name="SizeOfText", metric_type=MetricTypes.HISTOGRAM)
+        for text in texts:
+            sizes.add_or_update(value=len(text), dimension_values=[self.context.model_name, "kB"])
+        metrics.add_time("StepTime", 1.5, None, "ms", [Dimension("Step", "preprocess")])
+        metrics.add_size("TextSize", 12, None, "kB", [])
+        metrics.add_percent("Share", 33.5, None, [])
+        metrics.add_counter("Letters", sum(map(len, texts)), None, [])
+        metrics.add_metric("Odd", 2, "things", None, [])
+        if "raise" in texts:
+            metrics.add_error("Refused", 1, [])
+            raise ValueError("no")
+        return texts
+
+    def inference(self, texts):
+        return texts
+
+    def postprocess(self, texts):
+        return texts
+'''
+
+METRICS = '''dimensions:
+  - &model_name "ModelName"
+model_metrics:
+  gauge:
+    - name: RequestBatchSize
+      unit: count
+      dimensions: [*model_name]
+  histogram:
+    - name: SizeOfText
+      unit: kB
+      dimensions: [*model_name, "Scale"]
+'''
+
 ROWS = '''
 from ts.torch_handler.base_handler import BaseHandler
 
@@ -303,6 +401,11 @@ def pack_all(packer, model):
     config = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 5000\n"
     packer.pack("batched", handler=("batched.py", BATCHED), config=config)
     packer.pack("streaming", handler=("streaming.py", STREAMING))
+    continuous = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 4\nmaxBatchDelay: 20\ncontinuousBatching: true\n"
+    packer.pack("continuous", handler=("countdown.py", CONTINUOUS), config=continuous)
+    packer.pack("measured", handler=("measured.py", MEASURED))
+    with open(os.path.join(packer.folder, "metrics.yaml"), "w") as file:
+        file.write(METRICS)
     stateful = "minWorkers: 1\nmaxWorkers: 1\nbatchSize: 2\nmaxBatchDelay: 20\nsequenceBatching: true\nsequenceMaxIdleMSec: 600000\nmaxNumSequence: 4\nmaxSequenceJobQueueSize: 10\n"
     packer.pack("stateful", handler=("stateful.py", STATEFUL), config=stateful)
     names = json.dumps({str(index): [f"n{index}", name] for index, name in enumerate("black dark dim light bright white".split())})

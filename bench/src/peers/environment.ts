@@ -16,11 +16,16 @@ export interface PeerPython {
   readonly version: string;
 }
 
-/** The Python environment of the peers, made at the first call. */
-export async function peerPython(): Promise<PeerPython> {
+/** An environment that lists its packages in a file of `bench/peers`, made at the first call; throws with the reason why it cannot be made. */
+export async function peerPython(requirements = "requirements.txt"): Promise<PeerPython> {
   const run = promisify(execFile);
-  const maker = [join(SCRIPTS, "python-env.mjs"), join(PEERS, "requirements.txt")];
-  const python = (await run(process.execPath, maker)).stdout.trim();
+  const maker = [join(SCRIPTS, "python-env.mjs"), join(PEERS, requirements)];
+  const python = await run(process.execPath, maker).then(
+    ({ stdout }) => stdout.trim(),
+    (error: { readonly stdout: string }) => {
+      throw new Error(error.stdout.trim() || `the environment of ${requirements} cannot be made`);
+    },
+  );
   const facts =
     "import sysconfig as s; print(s.get_path('purelib'), s.get_config_var('LIBDIR'), s.get_python_version(), sep='\\n')";
   const [packages, libraries, version] = (await run(python, ["-c", facts])).stdout.trim().split("\n");

@@ -1,38 +1,23 @@
-import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import { PEERS, type PeerPython } from "./environment.ts";
-import type { Peer, PeerRequest } from "./peer.ts";
-import { protocolRequest, readJson } from "./protocol-request.ts";
-import type { ModelFiles, Workload } from "./workload.ts";
+import type { PeerPython } from "./environment.ts";
+import type { Peer } from "./peer.ts";
+import { jsonOrBytes, programEnvironment } from "./python-program.ts";
+import { threadsText } from "./workload.ts";
 
 /** The usual program around a model: FastAPI on uvicorn, the engine called in the route. */
 export function fastapiPeer(engine: "onnxruntime" | "torchscript", { python }: PeerPython): Peer {
   return {
     name: `fastapi + ${engine}`,
     grpc: "nowhere",
-    command: ({ inputs }, files, { http }) => ({
+    settings: ({ processes, threads }) =>
+      `uvicorn with uvloop and httptools, --workers ${processes}, each with ${threadsText(threads)} of the engine, no batches`,
+    command: (workload, files, ports) => ({
       program: python,
       args: [
-        join(PEERS, "fastapi_app.py"),
-        engine,
-        engine === "onnxruntime" ? files.onnx : files.torchScript,
-        String(http),
-        String(availableParallelism()),
-        files.outputName,
-        ...inputs.map(({ name, datatype }) => `${name}=${datatype === "INT64" ? "int64" : "float32"}`),
+        ...["-m", "uvicorn", "fastapi_app:app", "--host", "127.0.0.1", "--port", String(ports.http)],
+        ...["--workers", String(workload.processes), "--log-level", "error", "--no-access-log"],
       ],
+      env: programEnvironment({ engine, workload, files, ports }),
     }),
-    request,
-  };
-}
-
-function request(workload: Workload, files: ModelFiles): PeerRequest {
-  if (workload.form === "json") return { ...protocolRequest("/infer", workload, files), read: readJson };
-  const { shape, bytes } = workload.inputs[0]!;
-  return {
-    path: "/infer-bytes",
-    headers: { "content-type": "application/octet-stream", "x-shape": shape.join(",") },
-    body: bytes,
-    read: async (answer) => new Float32Array(await answer.arrayBuffer()),
+    request: (workload, files) => jsonOrBytes({ json: "/infer", bytes: "/infer-bytes" }, workload, files),
   };
 }

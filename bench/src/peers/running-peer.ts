@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "./free-ports.ts";
 import type { Peer, PeerPorts, PeerRequest } from "./peer.ts";
+import type { PeerProcesses } from "./peer-processes.ts";
 import type { ModelFiles, Workload } from "./workload.ts";
 
-const START_LIMIT_MS = 30_000;
+/** A busy machine's Ray or TorchServe takes most of it. */
+const START_LIMIT_MS = 120_000;
+const ASK_LIMIT_MS = 10_000;
 const PROBE_MS = 10;
+const WORDS_LENGTH = 4000;
 const RELATIVE = 1e-3;
 const ABSOLUTE = 1e-4;
 
@@ -27,22 +29,32 @@ export interface RunningPeer {
   stop(): Promise<void>;
 }
 
+/** Where a server is started, what it serves, and who ends it whatever happens. */
+export interface PeerStart {
+  readonly workload: Workload;
+  readonly files: ModelFiles;
+  readonly processes: PeerProcesses;
+}
+
 /** Starts a server and waits for its first answer. */
-export async function startPeer(peer: Peer, workload: Workload, files: ModelFiles): Promise<RunningPeer> {
-  const ports: PeerPorts = { http: await freePort(), grpc: await freePort() };
-  const { program, args, env } = await peer.command(workload, files, ports);
+export async function startPeer(peer: Peer, { workload, files, processes }: PeerStart): Promise<RunningPeer> {
+  const [http, grpc] = (await freePorts(2)) as [number, number];
+  const ports: PeerPorts = { http, grpc };
+  const { program, args, env, cwd, folder } = await peer.command(workload, files, ports);
   const startedMs = performance.now();
   const child = spawn(program, args, {
-    stdio: ["ignore", "ignore", "inherit"],
+    cwd,
+    stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...env },
   });
-  const url = `http://127.0.0.1:${ports.http}`;
+  const stop = processes.watch(child, folder);
+  const url = `http://127.0.0.1:${http}`;
   const request = peer.request(workload, files);
   const ask = () => askOnce(url, request);
   try {
     await firstAnswer(child, ask);
   } catch (error) {
-    child.kill("SIGKILL");
+    await stop();
     throw new Error(`${peer.name} serves no ${workload.name}`, { cause: error });
   }
   return {
@@ -54,7 +66,7 @@ export async function startPeer(peer: Peer, workload: Workload, files: ModelFile
     startMs: performance.now() - startedMs,
     ask,
     check: async (expected) => compare(await ask(), expected, peer.name),
-    stop: () => end(child),
+    stop,
   };
 }
 
@@ -68,6 +80,7 @@ async function askOnce(url: string, { path, headers, body, read }: PeerRequest):
     method: "POST",
     headers: { ...headers },
     body: Buffer.from(body),
+    signal: AbortSignal.timeout(ASK_LIMIT_MS),
   });
   if (!answer.ok) throw new Error(`status ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
   return read(answer);
@@ -75,16 +88,34 @@ async function askOnce(url: string, { path, headers, body, read }: PeerRequest):
 
 async function firstAnswer(child: ChildProcess, ask: () => Promise<unknown>): Promise<void> {
   const endMs = performance.now() + START_LIMIT_MS;
+  const said = lastWords(child);
+  let failed: Error | undefined;
+  child.once("error", (error) => {
+    failed = error;
+  });
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`);
+    if (failed !== undefined) throw failed;
+    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}${said()}`);
     try {
       await ask();
       return;
     } catch (error) {
-      if (performance.now() > endMs) throw error;
+      if (performance.now() > endMs) throw new Error(`${(error as Error).message}${said()}`);
       await sleep(PROBE_MS);
     }
   }
+}
+
+/** What a server wrote last on its standard error, which some fill with warnings that nobody wants to see otherwise. */
+function lastWords(child: ChildProcess): () => string {
+  let text = "";
+  child.stderr!.setEncoding("utf8").on("data", (more: string) => {
+    text = (text + more).slice(-WORDS_LENGTH);
+  });
+  return () => {
+    const last = text.trimEnd().split("\n").at(-1);
+    return last ? `: ${last}` : "";
+  };
 }
 
 function compare(actual: Float32Array, expected: Float32Array, name: string): void {
@@ -96,22 +127,4 @@ function compare(actual: Float32Array, expected: Float32Array, name: string): vo
       throw new Error(`${name} gives ${value} at ${i}, not ${wanted}`);
     }
   }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 15_000);
-  await ended;
-  clearTimeout(timer);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,17 +1,20 @@
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { InferenceSession } from "onnxruntime-node";
 import { PEERS, type PeerPython } from "./environment.ts";
 import type { Peer, PeerCommand, PeerPorts } from "./peer.ts";
 import { protocolRequest } from "./protocol-request.ts";
 import type { ModelFiles, Workload } from "./workload.ts";
+import { threadsText } from "./workload.ts";
 
 /** Triton as `nvidia-pytriton` ships it: the C++ server, the model in its Python backend with ONNX Runtime. */
 export function tritonPeer(python: PeerPython): Peer {
   return {
     name: "triton",
     grpc: "on a port of its own",
+    settings: ({ maxBatchSize, threads }) =>
+      `the C++ server of nvidia-pytriton, Python backend with ONNX Runtime, 1 instance, ${threadsText(threads)}, dynamic_batching, max_batch_size ${maxBatchSize}`,
     command: (workload, files, ports) => tritonCommand(python, { workload, files, ports }),
     request: (workload, files) => protocolRequest(`/v2/models/${workload.model}/infer`, workload, files),
   };
@@ -33,6 +36,7 @@ async function tritonCommand(python: PeerPython, wanted: Wanted): Promise<PeerCo
   copyFileSync(stub, join(folder, "backends/python/triton_python_backend_stub"));
   await writeRepository(join(folder, "models"), wanted);
   return {
+    folder,
     program: join(triton, "bin/tritonserver"),
     args: [
       `--model-repository=${join(folder, "models")}`,
@@ -59,7 +63,7 @@ async function writeRepository(root: string, { workload, files }: Wanted): Promi
   mkdirSync(join(folder, "1"), { recursive: true });
   copyFileSync(join(PEERS, "triton_model.py"), join(folder, "1/model.py"));
   const session = await InferenceSession.create(files.onnx);
-  const threads = String(availableParallelism());
+  const threads = String(workload.threads);
   const parameters = { onnx: files.onnx, threads };
   const config = [
     `backend: "python"`,

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { digitsTensor } from "../digits.ts";
 import type { BodyTensor } from "../infer-body.ts";
 
@@ -11,6 +12,10 @@ export interface Workload {
   /** Which of the outputs is asked for, alone. */
   readonly outputIndex: number;
   readonly maxBatchSize: number;
+  /** Of a peer that makes no batches; the others have one process with the model. */
+  readonly processes: number;
+  /** Of the engine in each of them. */
+  readonly threads: number;
   readonly inFlight: readonly number[];
   /** Of one round. */
   readonly seconds: number;
@@ -26,6 +31,9 @@ export interface ModelFiles {
 }
 
 const TOKENS = 128;
+/** One row of a small model is over before a second thread is awake. */
+const SMALL = { processes: availableParallelism(), threads: 1 };
+const LARGE = { processes: 1, threads: availableParallelism() };
 
 export const WORKLOADS: readonly Workload[] = [
   {
@@ -35,8 +43,9 @@ export const WORKLOADS: readonly Workload[] = [
     inputs: [{ name: "input", datatype: "FP32", shape: [1, 1, 8, 8], bytes: digitsTensor() }],
     outputIndex: 0,
     maxBatchSize: 32,
+    ...SMALL,
     inFlight: [1, 32],
-    seconds: 3,
+    seconds: 2,
   },
   {
     name: "ResNet-50, binary",
@@ -45,6 +54,7 @@ export const WORKLOADS: readonly Workload[] = [
     inputs: [{ name: "x", datatype: "FP32", shape: [1, 3, 224, 224], bytes: image(3 * 224 * 224) }],
     outputIndex: 0,
     maxBatchSize: 8,
+    ...LARGE,
     inFlight: [1, 8],
     seconds: 6,
   },
@@ -58,10 +68,16 @@ export const WORKLOADS: readonly Workload[] = [
     ],
     outputIndex: 1,
     maxBatchSize: 8,
+    ...LARGE,
     inFlight: [1, 8],
     seconds: 6,
   },
 ];
+
+/** `1 thread`, `2 threads`. */
+export function threadsText(count: number): string {
+  return count === 1 ? "1 thread" : `${count} threads`;
+}
 
 function image(count: number): Uint8Array {
   return new Uint8Array(Float32Array.from({ length: count }, (_, i) => (i % 251) / 251).buffer);

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findSandbox } from "@sconce/conformance/internals/sandbox";
 import { makeCertificate, makeKey } from "@sconce/conformance/internals/security";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type ChildServer, startChildServer } from "../child-server.ts";
@@ -21,7 +22,7 @@ interface GuardedWay extends Way {
 /** What asking who asks costs. Servers take turns, round by round; the processor time of the server process says more than throughput on a busy machine. */
 export const security: Suite = {
   summary:
-    "digits over REST /predict at 32 connections: plain, with an API key, a JSON Web Token, and TLS, taking turns",
+    "digits over REST /predict at 32 connections: plain, with an API key, a JSON Web Token, TLS, and workers in a sandbox, taking turns",
   async run(print) {
     const folder = mkdtempSync(join(tmpdir(), "sconce-security-"));
     const servers: ChildServer[] = [];
@@ -83,11 +84,18 @@ async function openWays(folder: string, servers: ChildServer[]): Promise<Guarded
     return server;
   };
   const [plain, asking, secure] = [await start([]), await start(guarded), await start(tls)];
+  mkdirSync(join(folder, "root"));
+  const { missing } = findSandbox({ reads: [], root: join(folder, "root") });
+  const held =
+    missing === undefined
+      ? [{ name: "sandbox", server: await start(["--sandbox=required"]), headers: {}, most: 0.01 }]
+      : [];
   const ways = [
     { name: "plain", server: plain, headers: {}, most: 0 },
     { name: "API key", server: asking, headers: { authorization: `Bearer ${key}` }, most: 0.02 },
     { name: "JSON Web Token", server: asking, headers: { authorization: `Bearer ${token}` }, most: 0.03 },
     { name: "TLS", server: secure, headers: {}, most: 0.25 },
+    ...held,
   ];
   const opened = ways.map((way) => ({ ...way, origin: way.server.url }));
   for (const way of opened) await untilReady(way);

@@ -127,6 +127,26 @@ describe("the page at /console", { skip: chromium.skip }, () => {
     await context.close();
   });
 
+  test("shows the administrator who asked how much", async () => {
+    const { page, context } = await openPage(browser);
+    await page.goto(`${server.url}/console#/tenants`);
+    await page.locator("#state").getByText("token").waitFor();
+    await page.getByLabel("API key or token").fill(TOKEN);
+    await page.keyboard.press("Enter");
+    const row = page.getByRole("row", { name: "(without a name)" });
+    const again = page.getByRole("button", { name: "Look again" });
+    await again.waitFor();
+    // A model that answers is asked in the tests before this one as well.
+    const { digits } = expectedDigits();
+    const body = JSON.stringify({ input: nestedImage(digits[0]!) });
+    assert.equal((await fetch(`${server.url}/predict/digits`, { method: "POST", body })).status, 200);
+    await again.click();
+    await row.waitFor();
+    assert.match((await row.textContent()) ?? "", /^\(without a name\)\d+0as much as it likes$/);
+    assert.deepEqual(await barriers(page), []);
+    await context.close();
+  });
+
   test("takes a picture where the model is for pictures, and shows its labels", async () => {
     const { page, context, complaints } = await openPage(browser);
     await page.goto(`${server.url}/console#/models/images/1`);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { childrenOf } from "../chaos/process-facts.ts";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "../expected-digits.ts";
+import { examineStores } from "../internals/cache-store.ts";
 import { makeCertificate } from "../internals/security.ts";
 import { programOrReason } from "../program.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
@@ -55,6 +56,31 @@ describe("a cache store with TLS and a user", { skip }, () => {
     await server?.stop();
     await redis?.kill();
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("sconce doctor is let in as the server is, and says what it found", async () => {
+    const own = join(folder, "store.crt");
+    const stranger = {
+      cacheStore: `rediss://sconce@localhost:${redis.port}/3`,
+      cacheStoreCa: own,
+      cacheStoreCert: undefined,
+      cacheStoreKey: undefined,
+      cacheStorePasswordFile: undefined,
+      cacheStoreSecretFile: undefined,
+      cacheStoreTimeoutMs: 60_000,
+      storeCa: undefined,
+    };
+    const known = { ...stranger, cacheStoreCert: own, cacheStoreKey: join(folder, "store.key") };
+    const user = { ...known, cacheStorePasswordFile: join(folder, "password") };
+    const [asUser, asKnown, asStranger] = await Promise.all(
+      [user, known, stranger].map(async (options) => (await examineStores([], options))[0]!),
+    );
+    assert.equal(asUser!.what, "cache store");
+    assert.match(asUser!.found, /^rediss:\/\/localhost:\d+\/3: answers after [\d.]+ ms$/);
+    assert.equal(asUser!.lacks, undefined);
+    assert.match(asKnown!.lacks!, /NOAUTH/);
+    assert.match(asStranger!.found, /^rediss:\/\/localhost:\d+\/3 cannot be used$/);
+    assert.ok(!JSON.stringify([asUser, asKnown, asStranger]).includes(PASSWORD));
   });
 
   const ask = async (): Promise<void> => {

@@ -186,8 +186,8 @@ export function describeRuntime({ describe, test, after }: Runner, name: string,
     });
 
     test("the time of a run begins when the runs before it are done", async () => {
-      const [model, instance] = await loadOne({ sleepMs: 500 }, { executionTimeoutMs: 1_800 });
-      await Promise.all([1, 2, 3, 4].map((first) => runRows(instance, [row(first)])));
+      const [model, instance] = await loadOne({ sleepMs: 500 }, { executionTimeoutMs: 3_500 });
+      await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((first) => runRows(instance, [row(first)])));
       await model.close();
     });
 
@@ -210,7 +210,7 @@ export function describeRuntime({ describe, test, after }: Runner, name: string,
     test("a thread that exits or hangs is replaced as well", {
       skip: !rig.hasThreads && "it has none",
     }, async () => {
-      const [model, instance] = await loadOne({}, { isolation: "thread", executionTimeoutMs: 1_000 });
+      const [model, instance] = await loadOne({}, { isolation: "thread", executionTimeoutMs: 4_000 });
       assert.equal((await runRows(instance, [row(5)])).outputs[0]!.bytes[0], 5);
       for (const [kind, code, reason] of [
         ["exit", "unavailable", "worker_died"],

@@ -69,7 +69,7 @@ function authorization(key: string): string {
 }
 
 /** How long an attacker waits for a word, by default: a busy machine may need as long. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** Sends bytes, and gathers what comes back until the server closes or the time is over. */
 export function exchange(

@@ -2,6 +2,7 @@ import type { Attack } from "./attack.ts";
 import { bombs } from "./attacks/bombs.ts";
 import { browserRpc } from "./attacks/browser-rpc.ts";
 import { closedDoors } from "./attacks/closed-doors.ts";
+import { cutBodies } from "./attacks/cut-bodies.ts";
 import { files } from "./attacks/files.ts";
 import { forgedKeys } from "./attacks/forged-keys.ts";
 import { http2Floods } from "./attacks/http2-floods.ts";
@@ -27,6 +28,7 @@ export const ATTACKS: readonly Attack[] = [
   ...http2Floods,
   ...http2Rest,
   ...browserRpc,
+  ...cutBodies,
   ...slowClients,
   ...pipelining,
   ...observers,

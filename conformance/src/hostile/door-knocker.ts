@@ -25,7 +25,7 @@ export function doorKnocker({ url, entry }: Target): DoorKnocker {
 }
 
 /** Against servers that never answer; a busy machine may take its time. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 function knock(session: ClientHttp2Session, door: Door, authorization: string | undefined): Promise<Reply> {
   return new Promise((resolve, reject) => {

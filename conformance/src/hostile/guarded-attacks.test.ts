@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { ATTACKS, GUARDED_ATTACKS } from "./attacks.ts";
 import { startGuardedTarget } from "./guarded-target.ts";
-import { runAttacks, type Verdict } from "./run-attacks.ts";
+import { HURT_ANYWHERE_MS, runAttacks, type Verdict } from "./run-attacks.ts";
 import { asStrangers } from "./strangers.ts";
 
 const SEED = 7;
@@ -40,12 +40,12 @@ function missedOf(verdicts: readonly Verdict[]): string[] {
 }
 
 test(`${insiders.length} attacks with a key for inference, on keys, tokens and TLS: what must hold holds`, async () => {
-  const verdicts = await runAttacks(insider, insiders);
+  const verdicts = await runAttacks(insider, insiders, { hurtMs: HURT_ANYWHERE_MS });
   assert.deepEqual(missedOf(verdicts), []);
   const grownMib = verdicts.at(-1)!.grownMib;
   assert.ok(grownMib <= MAX_GROWN_MIB, `${grownMib.toFixed(0)} MiB more than before`);
 });
 
 test(`${strangers.length} attacks without a key: rejected before anything is done, and no model hears of them`, async () => {
-  assert.deepEqual(missedOf(await runAttacks(stranger, strangers)), []);
+  assert.deepEqual(missedOf(await runAttacks(stranger, strangers, { hurtMs: HURT_ANYWHERE_MS })), []);
 });

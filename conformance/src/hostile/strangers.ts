@@ -42,7 +42,7 @@ function judgeText(text: string, title: string): string {
     return other === undefined ? "" : `answered with ${other}`;
   }
   const success = statuses.find((status) => status < 400);
-  const isEnded = title.startsWith("browser RPC") && NO_KEY.test(withoutBase64(text));
+  const isEnded = /^(browser RPC|cut bodies) /.test(title) && NO_KEY.test(withoutBase64(text));
   return success === undefined || isEnded || OPEN.test(title) ? "" : `answered with ${success}`;
 }
 

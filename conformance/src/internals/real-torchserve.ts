@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** A folder for PYTHONPATH without which TorchServe does not start here. */
+export const TORCHSERVE_START: string = join(ROOT, "bench/peers/torchserve-start");
 const START_LIMIT_MS = 120_000;
 
 /** The real TorchServe with a model store that is empty of registered models. */
@@ -24,6 +26,45 @@ export async function torchservePython(): Promise<string> {
   return (await promisify(execFile)(process.execPath, [maker, list])).stdout.trim();
 }
 
+/** A model store, where TorchServe's files and logs go, five free ports (inference, management, metrics; the same two over gRPC), and further lines of its settings. */
+export interface TorchserveOptions {
+  readonly store: string;
+  readonly home: string;
+  readonly ports: readonly [number, number, number, number, number];
+  readonly settings?: string;
+}
+
+/** The command that runs TorchServe, which reads its settings from a file in `home`. */
+export function torchserveProgram(
+  python: string,
+  { store, home, ports, settings = "" }: TorchserveOptions,
+): { program: string; args: string[]; cwd: string; env: Record<string, string> } {
+  const [inference, management, metrics, grpcInference, grpcManagement] = ports;
+  mkdirSync(join(home, "tmp"), { recursive: true });
+  const config = join(home, "config.properties");
+  writeFileSync(
+    config,
+    `inference_address=http://127.0.0.1:${inference}\nmanagement_address=http://127.0.0.1:${management}\nmetrics_address=http://127.0.0.1:${metrics}
+grpc_inference_port=${grpcInference}\ngrpc_management_port=${grpcManagement}
+disable_token_authorization=true\nenable_model_api=true\ndefault_workers_per_model=1\ndisable_system_metrics=true\n${settings}`,
+  );
+  return {
+    program: python,
+    args: [
+      ...["-c", "from ts.model_server import start; start()", "--start", "--foreground", "--ncs"],
+      ...["--ts-config", config, "--model-store", store],
+    ],
+    cwd: home,
+    env: {
+      TMPDIR: join(home, "tmp"),
+      TEMP: join(home, "tmp"),
+      LOG_LOCATION: home,
+      METRICS_LOCATION: home,
+      PYTHONPATH: TORCHSERVE_START,
+    },
+  };
+}
+
 /** Starts TorchServe on five ports from `firstPort` on; its files and logs go into `home`. */
 export async function startTorchserve(
   python: string,
@@ -34,44 +75,19 @@ export async function startTorchserve(
     settings = "",
   }: { readonly home: string; readonly firstPort: number; readonly settings?: string },
 ): Promise<RealTorchserve> {
-  const [inference, management, metrics] = [0, 1, 2].map(
-    (index) => `http://127.0.0.1:${firstPort + index}`,
-  ) as [string, string, string];
-  mkdirSync(join(home, "tmp"), { recursive: true });
-  const config = join(home, "config.properties");
-  writeFileSync(
-    config,
-    `inference_address=${inference}\nmanagement_address=${management}\nmetrics_address=${metrics}
-grpc_inference_port=${firstPort + 3}\ngrpc_management_port=${firstPort + 4}
-disable_token_authorization=true\nenable_model_api=true\ndefault_workers_per_model=1\ndisable_system_metrics=true\n${settings}`,
-  );
-  const child = spawn(
-    python,
-    [
-      "-c",
-      "from ts.model_server import start; start()",
-      "--start",
-      "--foreground",
-      "--ncs",
-      "--ts-config",
-      config,
-      "--model-store",
-      store,
-    ],
-    {
-      cwd: home,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-      env: {
-        ...process.env,
-        TMPDIR: join(home, "tmp"),
-        TEMP: join(home, "tmp"),
-        LOG_LOCATION: home,
-        METRICS_LOCATION: home,
-        PYTHONPATH: join(ROOT, "bench/peers/torchserve-start"),
-      },
-    },
-  );
+  const ports = [firstPort, firstPort + 1, firstPort + 2, firstPort + 3, firstPort + 4] as const;
+  const [inference, management, metrics] = ports.map((port) => `http://127.0.0.1:${port}`) as [
+    string,
+    string,
+    string,
+  ];
+  const { program, args, cwd, env } = torchserveProgram(python, { store, home, ports, settings });
+  const child = spawn(program, args, {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
   const log = createWriteStream(join(home, "torchserve.log"));
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
@@ -79,7 +95,7 @@ disable_token_authorization=true\nenable_model_api=true\ndefault_workers_per_mod
   return {
     pid: child.pid!,
     addresses: { inference, management, metrics },
-    grpc: { inference: `127.0.0.1:${firstPort + 3}`, management: `127.0.0.1:${firstPort + 4}` },
+    grpc: { inference: `127.0.0.1:${ports[3]}`, management: `127.0.0.1:${ports[4]}` },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");

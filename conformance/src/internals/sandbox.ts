@@ -1,2 +1,2 @@
 /** Whether this machine can have a sandbox. */
-export { createSandbox, missingForSandbox } from "../../../packages/server/dist/worker/sandbox.js";
+export { findSandbox } from "../../../packages/server/dist/worker/find-sandbox.js";

@@ -8,14 +8,14 @@ const fenced = (language: string, text: string, marker = ""): string =>
 describe("partsOfPage()", () => {
   test("a block says what it is for, or the page is refused", () => {
     const page = `<!-- serves: examples/models -->\n${fenced("python", "import torch", "<!-- file: a.py -->")}
-${fenced("", "drawing", "<!-- not run: a drawing of something -->")}${fenced("console", "python a.py")}`;
+${fenced("", "drawing", "<!-- shown: a drawing of something -->")}${fenced("console", "python a.py")}`;
     const { serves, blocks } = partsOfPage(page, "page.md");
     assert.equal(serves, "examples/models");
     assert.deepEqual(
       blocks.map(({ use }) => use),
       [
         { kind: "file", name: "a.py" },
-        { kind: "shown", reason: "a drawing of something" },
+        { kind: "shown", what: "a drawing of something" },
         { kind: "commands" },
       ],
     );

@@ -4,10 +4,14 @@ export type BlockUse =
   | { readonly kind: "commands" }
   /** A file to save; later commands find it. */
   | { readonly kind: "file"; readonly name: string }
-  /** A configuration file that must be accepted. */
+  /** Something that must be accepted without being done: a configuration file, or commands for another place. */
   | { readonly kind: "checked"; readonly as: string }
-  /** Nothing to do: a drawing, an output, something that a test cannot have. */
-  | { readonly kind: "shown"; readonly reason: string };
+  /** Another test takes the block from the page; the path of its source. */
+  | { readonly kind: "elsewhere"; readonly test: string }
+  /** Nothing that could be done: a drawing, a listing, an answer. */
+  | { readonly kind: "shown"; readonly what: string }
+  /** What a test cannot have. */
+  | { readonly kind: "not run"; readonly reason: string };
 
 /** A fenced block of a page. */
 export interface PageBlock {
@@ -28,8 +32,9 @@ const FENCE = /^( *)```([^\n`]*)$/;
 const SERVES = /^<!-- serves: (.+) -->$/m;
 
 /**
- * Cuts a page. `<!-- file: NAME -->`, `<!-- checked as: model.yaml -->` and `<!-- not run: REASON -->` say what a block is for; without one,
- * only `console` blocks are. Throws for a block of which nothing says what it is for.
+ * Cuts a page. `<!-- file: NAME -->`, `<!-- checked as: model.yaml -->`, `<!-- run by: PATH -->`, `<!-- shown: WHAT -->` and
+ * `<!-- not run: REASON -->` say what a block is for; without one, only `console` blocks are. Throws for a block of which nothing says what it
+ * is for.
  */
 export function partsOfPage(page: string, name: string): PageParts {
   const lines = page.split("\n");
@@ -46,7 +51,7 @@ export function partsOfPage(page: string, name: string): PageParts {
     const use = useOf(language.trim(), lines[start - 2]?.trim() ?? "");
     if (use === undefined) {
       throw new Error(
-        `${name}:${start}: nothing says what this block is for: put <!-- file: NAME -->, <!-- checked as: NAME --> or <!-- not run: REASON --> before it, or call it console`,
+        `${name}:${start}: nothing says what this block is for: put <!-- file: NAME -->, <!-- checked as: NAME -->, <!-- run by: TEST -->, <!-- shown: WHAT --> or <!-- not run: REASON --> before it, or call it console`,
       );
     }
     blocks.push({ language: language.trim(), text, line: start, use });
@@ -55,10 +60,12 @@ export function partsOfPage(page: string, name: string): PageParts {
 }
 
 function useOf(language: string, before: string): BlockUse | undefined {
-  const [, word, rest = ""] = /^<!-- (file|checked as|not run): (.+) -->$/.exec(before) ?? [];
+  const [, word, rest = ""] = /^<!-- (file|checked as|run by|shown|not run): (.+) -->$/.exec(before) ?? [];
   if (word === "file") return { kind: "file", name: rest };
   if (word === "checked as") return { kind: "checked", as: rest };
-  if (word === "not run") return { kind: "shown", reason: rest };
+  if (word === "run by") return { kind: "elsewhere", test: rest };
+  if (word === "shown") return { kind: "shown", what: rest };
+  if (word === "not run") return { kind: "not run", reason: rest };
   return language === "console" ? { kind: "commands" } : undefined;
 }
 
@@ -69,7 +76,7 @@ export interface ShownCommand {
 }
 
 const COMMAND =
-  /^(?:curl|head|echo|source|npx|python|node|mkdir|cp|cat|ls|printf|sconce|grpcurl|sed|test) |^(?:\$ )|^export /;
+  /^(?:curl|head|echo|source|npx|python|node|mkdir|cp|cat|ls|printf|sconce|grpcurl|openssl|sed|test) |^(?:\$ )|^export /;
 
 /** The commands of a `console` block. One that ends with a backslash goes on in the next line. */
 export function commandsOf(block: string): ShownCommand[] {

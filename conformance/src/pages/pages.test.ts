@@ -2,23 +2,27 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { pythonOrReason } from "../python.ts";
+import { checkBlock } from "./check-block.ts";
 import { partsOfPage } from "./page-blocks.ts";
 import { clientsPython, pythonFor } from "./page-python.ts";
 import { startPython } from "./python-zygote.ts";
 import { ownServer, projectFile, ROOT, walkPage } from "./walk-page.ts";
 
+const GENERATED = "docs/api.md";
 /** Pages whose snippets another test runs, or that are made by a script. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  "docs/api.md": "made of the packages' own types by scripts/api-page.mjs",
-  "docs/client.md":
-    "packages/client/src/create-client.test.ts and conformance/src/client.test.ts call what it shows",
+  [GENERATED]: "made of the packages' own types by scripts/api-page.mjs",
   "docs/library.md": "conformance/src/library-page.test.ts runs its program",
   "docs/migrate-from-torchserve.md": "conformance/src/torchserve-archives.test.ts",
   "docs/protocols.md": "conformance/src/protocols-page.test.ts runs its commands",
 };
+
+/** What no test can have: all else is run, checked, or run by a test that takes it from the page. */
+const NOT_HERE = /^it needs (?:Docker|grpcurl)$/;
+const DONE = new Set(["commands", "file", "checked"]);
 
 const pages = [
   "README.md",
@@ -38,7 +42,7 @@ describe("every snippet runs as it stands", () => {
   for (const page of pages) {
     if (page in ELSEWHERE) continue;
     const parts = partsOfPage(projectFile(page), page);
-    if (parts.blocks.every(({ use }) => use.kind === "shown")) continue;
+    if (!parts.blocks.some(({ use }) => DONE.has(use.kind))) continue;
     test(page, { timeout: 600_000 }, async (t) => {
       const needsPython = parts.blocks.some(({ language }) => language === "python");
       if (needsPython && "skip" in python) return t.skip(python.skip);
@@ -46,10 +50,11 @@ describe("every snippet runs as it stands", () => {
       if (clients !== undefined && "skip" in clients) return t.skip(clients.skip);
       await walkPage(parts, mkdtempSync(join(folder, "page-")), {
         python: pythonFor({ ready, clients: clients?.python }),
-        serve: (args, cwd) =>
+        serve: (args, cwd, env) =>
           ownServer(
             args.map((arg) => (arg === "PYTHON" && "path" in python ? python.path : arg)),
             cwd,
+            env,
           ),
       });
     });
@@ -58,4 +63,15 @@ describe("every snippet runs as it stands", () => {
 
 test("pages that are run elsewhere are still there", () => {
   for (const page of Object.keys(ELSEWHERE)) assert.ok(pages.includes(page), page);
+});
+
+test("a block that is not run here needs what no test can have, or is run by a test that reads its page", async () => {
+  for (const page of pages.filter((name) => name !== GENERATED)) {
+    for (const { use, line, text } of partsOfPage(projectFile(page), page).blocks) {
+      const place = `${page}:${line}`;
+      if (use.kind === "not run") assert.match(use.reason, NOT_HERE, place);
+      if (use.kind === "elsewhere") assert.ok(projectFile(use.test).includes(basename(page)), place);
+      if (use.kind === "checked" && page in ELSEWHERE) await checkBlock(use.as, text, { folder, root: ROOT });
+    }
+  }
 });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadConfig } from "sconce";
 import ts from "typescript";
 import { matches, runExample } from "../page-examples.kit.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
+import { checkBlock } from "./check-block.ts";
 import { commandsOf, type PageBlock, type PageParts, type ShownCommand } from "./page-blocks.ts";
 
 export const ROOT: string = fileURLToPath(new URL("../../..", import.meta.url));
@@ -20,13 +20,16 @@ export interface Walker {
   /** Runs a Python script, with the packages that it imports; rejects with what it printed when it fails. */
   python(file: string, cwd: string): Promise<string>;
   /** Starts what `npx sconce serve …` starts; the arguments are those behind `serve`. */
-  serve(args: readonly string[], cwd: string): Promise<ServerProcess>;
+  serve(args: readonly string[], cwd: string, env: Environment): Promise<ServerProcess>;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 /** Starts a server of its own for each `serve`. */
-export const ownServer: Walker["serve"] = (args, cwd) =>
+export const ownServer: Walker["serve"] = (args, cwd, env) =>
   startServerProcess(
     args.map((arg) => (!arg.startsWith("-") && existsSync(join(cwd, arg)) ? join(cwd, arg) : arg)),
+    { env },
   );
 
 /**
@@ -47,6 +50,7 @@ class Walk {
   readonly #folder: string;
   readonly #walker: Walker;
   readonly #files = new Map<string, string>();
+  readonly #exported: Record<string, string> = {};
   #server: ServerProcess | undefined;
 
   constructor(folder: string, walker: Walker) {
@@ -60,10 +64,10 @@ class Walk {
   async block({ use, text, line }: PageBlock): Promise<void> {
     try {
       if (use.kind === "file") this.#save(use.name, text);
-      else if (use.kind === "checked") this.#check(use.as, text);
+      else if (use.kind === "checked") await this.#check(use.as, text);
       else if (use.kind === "commands") {
         for (const command of commandsOf(text)) await this.#run(command);
-      } else assert.ok(use.reason.length > 10, "a block that is not run has a reason");
+      }
     } catch (error) {
       throw new Error(`the block in line ${line}: ${(error as Error).message}`, { cause: error });
     }
@@ -71,7 +75,7 @@ class Walk {
 
   async serve(line: string): Promise<string> {
     await this.end();
-    this.#server = await this.#walker.serve(line.split(/\s+/), this.#folder);
+    this.#server = await this.#walker.serve(line.split(/\s+/), this.#folder, this.#exported);
     for (const [name, text] of this.#files) this.#write(name, text);
     return this.#server.output();
   }
@@ -109,11 +113,12 @@ class Walk {
     return isAsking && this.#server !== undefined ? `${command} --url ${this.#server.url}` : command;
   }
 
-  #check(as: string, text: string): void {
-    const isModel = as.endsWith("model.yaml");
-    const path = join(this.#folder, "checked.yaml");
-    writeFileSync(path, isModel ? `models:\n${text.replace(/^/gm, "  ")}` : text);
-    loadConfig({ flags: new Map([["--config", path]]) });
+  async #check(as: string, text: string): Promise<void> {
+    if (as === "python") {
+      this.#write("checked.py", text);
+      this.#write("check.py", 'import ast\nast.parse(open("checked.py").read())\n');
+      await this.#walker.python("check.py", this.#folder);
+    } else await checkBlock(as, text, { folder: this.#folder, root: ROOT });
   }
 
   async #run({ command, shown }: ShownCommand): Promise<void> {
@@ -123,16 +128,27 @@ class Walk {
     }
   }
 
-  #outputOf(command: string): Promise<string> {
+  async #outputOf(command: string): Promise<string> {
     const serve = /^npx sconce serve (.+?)(?: +#.*)?$/.exec(command)?.[1];
     if (serve !== undefined) return this.serve(serve);
     const script = /^python (\S+\.py)$/.exec(command)?.[1];
     if (script !== undefined) return this.#walker.python(script, this.#folder);
-    const here = this.#asked(this.#here(command))
-      .replace(/\bnpx sconce\b/, `${process.execPath} ${BIN}`)
-      .replace(/^node (\S+)\.ts\b/, `${process.execPath} $1.mjs`)
-      .replace(/^node /, `${process.execPath} `);
-    return runExample(here, { cwd: this.#folder, env: { SCONCE_URL: this.#server?.url ?? "" } });
+    const [, exported, value] = /^export (\w+)=(.+)$/.exec(command) ?? [];
+    if (exported !== undefined) {
+      this.#exported[exported] = (await this.#shell(`echo ${value}`)).trim();
+      return "";
+    }
+    return this.#shell(
+      this.#asked(this.#here(command))
+        .replace(/\bnpx sconce\b/, `${process.execPath} ${BIN}`)
+        .replace(/^node (\S+)\.ts\b/, `${process.execPath} $1.mjs`)
+        .replace(/^node /, `${process.execPath} `),
+    );
+  }
+
+  #shell(command: string): Promise<string> {
+    const env = { ...this.#exported, SCONCE_URL: this.#server?.url ?? "" };
+    return runExample(command, { cwd: this.#folder, env });
   }
 }
 

@@ -41,8 +41,9 @@ export async function handlerFaults(
     python,
     "--compat",
     "torchserve",
+    // Longer than a handler that is well takes on a busy machine, beside one that fills memory.
     "--execution-timeout",
-    "2s",
+    "8s",
     "--memory-limit",
     "900MiB",
   ]);

@@ -197,6 +197,8 @@ const SCHEDULING_REASONS = {
     instance_not_ready: "The worker that should run the request is being restarted. Try again.",
     worker_died:
       "The worker died during the run. The retry died as well, or the retry budget is used up. The log says why; try again.",
+    worker_died_among:
+      "The worker died while it ran this request beside others (continuousBatching), any of which may be to blame. Not run again here; try again.",
     worker_died_waiting: "The worker died before it began. Try again.",
     worker_not_started:
       "The system could not start a worker process, usually because it has no file descriptors, processes or memory left; the message says which. A model that was ready tries again by itself.",

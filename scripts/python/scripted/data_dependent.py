@@ -245,27 +245,18 @@ class Searching(nn.Module):
         return rows, rows.sum(0), turns
 
 
-class AppendingInLoop(nn.Module):
-    def forward(self, x: Tensor, n: Tensor) -> Tensor:
-        parts: List[Tensor] = []
-        for i in range(int(n)):
-            parts.append(x * i)
-        return x + len(parts)
-
-
 case("searching", Searching(), rand(2, 3), also=[(rand(4, 3) * 3,), (rand(1, 3) * 0.01,)])
-case("appending-in-loop", AppendingInLoop(), rand(2, 3), torch.tensor(2), refused="control flow")
 case("branch", Branch(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs(),)])
 case("pure-branch", PureBranch(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() + 1,)])
 case("nested-branches", Nested(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() * 9,), (rand(5, 3).abs(),)])
 case("early-exit", EarlyExit(), rand(2, 3), also=[(rand(4, 3) * 9,), (rand(1, 3) * 0.01,)])
 case("found", Found(), rand(6, 3), also=[(-rand(4, 3).abs(),), (rand(9, 3).abs() * 3,)])
-case("appending", Appending(), rand(2, 3), refused="control flow")
+case("appending", Appending(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() + 1,)])
 case("other-ranks", OtherRanks(), rand(2, 3), refused="control flow")
 case("raising", Raising(), rand(2, 3), refused="control flow")
 case("while", While(), rand(2, 3), also=[(rand(4, 3) * 99,), (rand(1, 3) * 0.1,)])
 case("repeat", Repeat(), rand(2, 3), torch.tensor(3), also=[(rand(4, 3), torch.tensor(0)), (rand(1, 3), torch.tensor(7))])
-case("batch-loop", Batch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
+case("batch-loop", Batch(), rand(2, 3), also=[(rand(4, 3),)])
 case("size-branch", SizeBranch(), rand(2, 3), also=[(rand(4, 3),), (rand(3, 3),), (rand(0, 3),)])
 case("turns-of-size", TurnsOfSize(), rand(2, 3), also=[(rand(4, 3),), (rand(1, 3),), (rand(0, 3),)])
 case("steps-of-size", StepsOfSize(), rand(2, 3), also=[(rand(4, 3),), (rand(1, 3),), (rand(0, 3),)])
@@ -276,17 +267,3 @@ case("average", Average(), rand(2, 3), refused="state")
 case("in-place-buffer", InPlaceBuffer(), rand(2, 3))
 case("growing", Growing(), rand(2, 3), refused="aten.append")
 case("hooks", hooked(), rand(2, 3), refused="hooks")
-
-
-class ReturningInLoop(nn.Module):
-    """Refused by name: what a turn returns has no value before the loop."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        while bool(x.sum() < 100):
-            x = x * 2
-            if bool(x.max() > 7):
-                return x
-        return x + 1
-
-
-case("returning_in_loop", ReturningInLoop(), rand(2, 3))

@@ -8,7 +8,7 @@ import { childrenOf, isAlive, openFiles } from "../process-facts.ts";
 const KILLS = 200;
 const SHORT_KILLS = 4;
 const RESTART_LIMIT_MS = 500;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 /** Both protocols together half of what one instance can do. */
 const LOAD = 0.125;
 /** Room for what waits while both instances are away. */

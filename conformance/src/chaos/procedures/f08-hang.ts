@@ -7,9 +7,9 @@ import { createRestTransport } from "../rest-transport.ts";
 import { makeRow, rowId } from "../row.ts";
 import type { Transport } from "../transport.ts";
 
-const TIMEOUT_MS = 400;
+const TIMEOUT_MS = 1_000;
 const GRACE_MS = 250;
-const SLOW_GRACE_MS = 5_000;
+const SLOW_GRACE_MS = 60_000;
 const MATES = 7;
 const ROUNDS = 20;
 const SHORT_ROUNDS = 2;

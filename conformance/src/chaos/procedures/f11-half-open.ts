@@ -15,7 +15,7 @@ const SHORT_CONNECTIONS = 60;
 /** Everything that has a time of its own gets this one, so that the short form is short. */
 const SHORT_TIMEOUT_MS = 2_000;
 const LIMIT_MS = 60_000;
-const SHORT_LIMIT_MS = 20_000;
+const SHORT_LIMIT_MS = 60_000;
 const PATIENCE_MS = 90_000;
 const STRAYS = 2;
 

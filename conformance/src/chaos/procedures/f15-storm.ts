@@ -19,7 +19,7 @@ const CLIENTS = 64;
 const OPERATIONS = 2_048;
 const SHORT_OPERATIONS = 8;
 const TOKEN = "the-token-of-the-storm";
-const SETTLE_LIMIT_MS = 20_000;
+const SETTLE_LIMIT_MS = 60_000;
 const SPARE_FILES = 2;
 const REST_MS = 500;
 /** Share of the storm after which memory should not grow any more. */

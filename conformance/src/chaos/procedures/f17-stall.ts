@@ -16,12 +16,12 @@ const BASE_MS = 2_000;
 const BODY_ROWS = { binary: 63, json: 8 };
 const SHORT_BODY_ROWS = { binary: 8, json: 1 };
 const NOTICED_STALL_MS = 700;
-const UNREADY_STALL_MS = 2_000;
+const UNREADY_STALL_MS = 5_000;
 const DEAD_STALL_MS = 32_000;
 /** The order to stand still may take a while to arrive. */
 const SLACK_MS = 300;
 const PROBE_MS = 20;
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 /** What a machine too busy for the load does by itself. */
 const QUEUE_FULL = /^(503|14) queue_full$/;
 const ANSWERED = /^(ok|(503|14) queue_full)$/;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { freePort, type RedisServer, startRedis } from "../../cache-store/redis-server.ts";
+import { type RedisServer, startRedis } from "../../cache-store/redis-server.ts";
 import { type SlowProxy, startSlowProxy } from "../../cache-store/slow-proxy.ts";
+import { freePort } from "../../free-port.ts";
 import { failuresWithReasons, maxOf, streamsOf, sumOf } from "../calibration.ts";
 import type { LoadResult, LoadStream } from "../load-plan.ts";
 import { sleep, until } from "../monotonic.ts";

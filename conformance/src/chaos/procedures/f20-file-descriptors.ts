@@ -14,7 +14,7 @@ const PRLIMIT = "/usr/bin/prlimit";
 const OPEN_FILES = 256;
 const FLOOD = 400;
 const RECOVERY_MS = 1_000;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 /** Longer than five tries to start a worker take. */
 const EXHAUSTED_MS = 3_000;
 const NEWCOMER_MS = 1_000;

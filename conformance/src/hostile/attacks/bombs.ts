@@ -67,7 +67,7 @@ export const bombs: readonly Attack[] = [
 
 async function refusedByRest(target: Target, body: Buffer, coding: string): Promise<string> {
   const heard = await exchange(target, [inferPost(target, body, `Content-Encoding: ${coding}\r\n`)], {
-    withinMs: 20_000,
+    withinMs: 60_000,
   });
   const [status = 0] = statusesOf(heard);
   // Several at once may use up the memory for requests in flight before one of them is found out.

@@ -120,7 +120,7 @@ export const http2Floods: readonly Attack[] = FLOODS.map(([name, isCut, make]) =
     const heard = await exchange(
       target,
       [preface, ...make(target)],
-      isCut ? { withinMs: 20_000, isEnough: isRefused } : { withinMs: 500 },
+      isCut ? { withinMs: 60_000, isEnough: isRefused } : { withinMs: 500 },
     );
     return !isCut || heard.isClosed || isRefused(heard.text)
       ? ""

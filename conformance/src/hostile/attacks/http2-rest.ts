@@ -39,6 +39,8 @@ const infer = (target: Target, own: Headers): Headers =>
     own: [["content-type", "application/json"], ...own],
   });
 
+const LONG_TRAILERS: Headers = Array.from({ length: 15 }, (_, i) => [`x-${i}`, "t".repeat(4_000)]);
+
 /** What HTTP/2 allows no request, or what two readers could read in two ways. */
 const WRONG: ReadonlyArray<readonly [name: string, make: (target: Target) => Buffer[]]> = [
   ["a longer body than its length", (t) => [opened(infer(t, [["content-length", "2"]]), 0), data(30)]],
@@ -66,6 +68,27 @@ const WRONG: ReadonlyArray<readonly [name: string, make: (target: Target) => Buf
   ["TRACE", (t) => [opened(rest(t, { method: "TRACE" }))]],
   ["a foreign page", (t) => [opened(infer(t, [["origin", "https://page.example"]]), 0), data(2)]],
   ["a URL of 64 KiB", (t) => [opened(rest(t, { path: `/${"u".repeat(60_000)}` }))]],
+  [
+    "trailers of 60 KiB",
+    (t) => [
+      opened(infer(t, []), 0),
+      data(2, 0),
+      frame({
+        type: FRAME.headers,
+        flags: END_STREAM,
+        stream: 1,
+        payload: headerBlock(LONG_TRAILERS.slice(0, 4)),
+      }),
+      ...[4, 8, 12].map((from) =>
+        frame({
+          type: FRAME.continuation,
+          flags: from === 12 ? END_HEADERS : 0,
+          stream: 1,
+          payload: headerBlock(LONG_TRAILERS.slice(from, from + 4)),
+        }),
+      ),
+    ],
+  ],
   ["trailers that are headers", (t) => [opened(infer(t, []), 0), data(2, 0), opened([[":path", "/v2"]])]],
 ];
 

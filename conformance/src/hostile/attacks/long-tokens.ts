@@ -119,7 +119,7 @@ function attack(name: string, bytes: (target: Target) => Buffer): Attack {
     holds: "one answer that is no success of an inference, and nobody waits",
     async run(target) {
       const heard = await exchange(target, [bytes(target)], {
-        withinMs: 20_000,
+        withinMs: 60_000,
         isEnough: (text) => text.endsWith("}"),
       });
       const statuses = statusesOf(heard);

@@ -70,6 +70,13 @@ const BROKEN: ReadonlyArray<readonly [name: string, bytes: (target: Target) => B
         ...new Array<Buffer>(20_000).fill(frame(CONTINUATION, " ", false)),
       ]),
   ],
+  [
+    "a message in 1,000,000 frames of a byte, with keys",
+    () => {
+      const keyed = Buffer.from([CONTINUATION, MASKED | 1, 7, 7, 7, 7, 0x20 ^ 7]);
+      return Buffer.concat([frame(TEXT, "{", false), Buffer.alloc(7_000_000, keyed)]);
+    },
+  ],
   ["text that is not UTF-8", () => Buffer.concat([frame(TEXT, "x").subarray(0, 6), Buffer.from([0xff])])],
   ["a request behind the handshake", () => Buffer.from("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")],
   ["a compressed message that nobody agreed on", () => frame(TEXT | 0x40, "\xaa\x56\x4a")],

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable, Mapping, Sequence
 
 import torch
 
+from .answers import Answer, answer_head, encode_answers
 from .archive_folder import remove_folders, unpack
-from .byte_tensors import decode_byte_tensors, encode_byte_tensors
+from .byte_tensors import decode_byte_tensors
 from .errors import ServeError, refused
 from .files import digest_of, stamp_of
-from .handler import ONE_REQUEST, Answer, Handler, Row, settings_of
+from .handler import ONE_REQUEST, Handler, Row, settings_of
 from .manifest import Archive, read_archive
+from .running_batch import RunningBatch
 
 _JSON = "application/json"
+# In place of a row: numbers that the handler reports. As in packages/server/src/runtime/pieces.ts.
+_NO_ROW = 0xFFFFFFFF
 # Of a sequence, where model-config.yaml does not say, and the most that it may say: eleven days.
 _IDLE_MS = 600_000
 _MOST_IDLE_MS = 1_000_000_000
@@ -34,23 +38,42 @@ def is_archive(file: Path) -> bool:
 
 
 class ArchiveModel:
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, is_continuous: bool = False) -> None:
         self._handler = handler
+        self.is_continuous = is_continuous
         # Of the `load` call's result.
         self.loaded: dict[str, object] = {}
+
+    def begin_batch(self) -> RunningBatch | None:
+        """For requests that join while others run; None: each batch runs alone."""
+        return RunningBatch(self) if self.is_continuous else None
+
+    def rows_of(self, header: memoryview, payload: memoryview) -> list[Row]:
+        bodies, heads = decode_byte_tensors(header, payload)
+        return [_row(body, head) for body, head in zip(bodies, heads)]
 
     def run(
         self, header: memoryview, payload: memoryview, send_piece: Callable[[int, bytes, bytes], None]
     ) -> tuple[bytes, list[memoryview], object]:
         """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
-        bodies, heads = decode_byte_tensors(header, payload)
-        rows = [_row(body, head) for body, head in zip(bodies, heads)]
+        rows = self.rows_of(header, payload)
         started = time.perf_counter()
-        answers = self._handler.answer(rows, lambda row, answer: send_piece(row, _head(answer), answer.body))
-        compute_ms = (time.perf_counter() - started) * 1000
-        result = [[answer.body for answer in answers], [_head(answer) for answer in answers]]
-        header, chunks = encode_byte_tensors(result, compute_ms)
-        return header, chunks, result
+        try:
+            answers = self._handler.answer(rows, lambda row, answer: send_piece(row, answer_head(answer), answer.body))
+        finally:
+            self._send_reports(send_piece)
+        return encode_answers(answers, started)
+
+    def step(self, rows: Sequence[Row], send_piece: Callable[[int, bytes, bytes], None]) -> list[tuple[Answer, bool]]:
+        """One run of a handler that answers in several: the next piece of each row's answer, and whether it is the last."""
+        answers = self._handler.step(rows)
+        self._send_reports(send_piece)
+        return answers
+
+    def _send_reports(self, send_piece: Callable[[int, bytes, bytes], None]) -> None:
+        reports = self._handler.take_reports()
+        if reports:
+            send_piece(_NO_ROW, json.dumps(reports).encode(), b"")
 
 
 def load_archive(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
@@ -85,12 +108,14 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
         torch.set_num_threads(max(1, options["threadsPerInstance"] // asked["instances"]))
     progress("initialize")
     handler = Handler(archive, str(spec["name"]), device, batch_size, bool(options.get("allowsPickle")), envelope)
-    model = ArchiveModel(handler)
+    is_continuous = archive.config.get("continuousBatching") is True and turns is None
+    model = ArchiveModel(handler, is_continuous)
     written = str(archive.model["handler"])[:80]
     version = str(archive.model.get("modelVersion", ""))[:40]
     model.loaded = {
         "description": {
-            "signature": _signature(batch_size),
+            "signature": _signature(1 if is_continuous else batch_size),
+            **({"runsAtOnce": batch_size} if is_continuous else {}),
             "platform": "torchserve_mar",
             "runtime": "python",
             "runtimeReason": f"it is a TorchServe archive (version {version or 'unknown'}) with the handler {written}, run by PyTorch {torch.__version__}",
@@ -149,7 +174,6 @@ _UNREAD = (
     "parallelType",
     "parallelLevel",
     "torchrun",
-    "continuousBatching",
     "deviceIds",
     "asyncCommunication",
     "useVenv",
@@ -216,12 +240,3 @@ def _value(data: bytearray, content_type: str) -> object:
     except (ValueError, RecursionError):
         pass
     return data
-
-
-def _head(answer: Answer) -> bytes:
-    said: dict[str, object] = {"status": answer.status}
-    if answer.content_type:
-        said["type"] = answer.content_type
-    if answer.headers:
-        said["headers"] = answer.headers
-    return json.dumps(said).encode()

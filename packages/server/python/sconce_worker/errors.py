@@ -18,14 +18,24 @@ class ServeError(Exception):
 
     def encode(self) -> bytes:
         """The header of an error frame."""
-        wire = {"code": self.code, "reason": self.reason, "message": self.message}
+        wire = {"code": self.code, "reason": self.reason, "message": _shortened(self.message, _MOST_OF_MESSAGE)}
         if self.detail is not None:
-            wire["detail"] = self.detail
+            wire["detail"] = _shortened(self.detail, _MOST_OF_DETAIL)
         return json.dumps(wire).encode()
 
 
 _MOST_CHARACTERS = 300
+# What a model says of a failure may be of any length; a frame may not.
+_MOST_OF_MESSAGE = 8_192
+_MOST_OF_DETAIL = 65_536
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\w.+~-]*[/\\]){2,}([\w.+-]*)")
+
+
+def _shortened(text: str, most: int) -> str:
+    """Its beginning and its end: a traceback ends with what was raised."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} … {len(text) - most} characters left out … {text[-(most - most // 2) :]}"
 
 
 def first_line(error: BaseException) -> str:

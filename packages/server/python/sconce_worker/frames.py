@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 from typing import NamedTuple, Sequence
@@ -50,6 +51,15 @@ class Channel:
         if not self._fill(block):
             return None
         return Frame(kind, method, call_id, block[:header_bytes], block[head : head + payload_bytes])
+
+    def receive_waiting(self) -> Frame | None:
+        """The next frame if it has begun to come; None: nothing is there. Raises ConnectionError when the server process is gone, or wants the worker to end."""
+        if not select.select([self._socket], [], [], 0)[0]:
+            return None
+        frame = self.receive()
+        if frame is None:
+            raise ConnectionError("the server process wants the worker to end")
+        return frame
 
     def send(self, kind: int, method: int, call_id: int, header: bytes, chunks: Sequence[memoryview] = ()) -> None:
         """Returns when the kernel has all of it. Raises OSError when the server process is gone."""

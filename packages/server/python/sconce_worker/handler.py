@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Callable, Mapping, NamedTuple, Sequence
 
 import torch
 
-from .errors import ServeError, refused
+from .answers import REFUSED, Answer, Mistaken, encoded
+from .errors import ServeError, first_line, refused
 from .manifest import Archive
 from .model_error import run_error
 
@@ -42,13 +45,6 @@ class Row(NamedTuple):
     in_pieces: bool
 
 
-class Answer(NamedTuple):
-    body: bytes
-    status: int
-    content_type: str | None
-    headers: dict[str, str]
-
-
 class Handler:
     def __init__(self, archive: Archive, name: str, device: torch.device, batch_size: int, allows_pickle: bool, envelope: str = "") -> None:
         """Imports the archive's code and lets it load its model. Raises ServeError."""
@@ -68,7 +64,7 @@ class Handler:
             batch_size,
             gpu,
             importlib.import_module("ts").__version__,
-            metrics=store({}, name),
+            metrics=store({}, name, _declared_metrics()),
             model_yaml_config=dict(archive.config),
         )
         entry = _ready(archive, self._context)
@@ -76,24 +72,62 @@ class Handler:
 
     def answer(self, rows: Sequence[Row], send_piece: Callable[[int, Answer], None]) -> list[Answer]:
         """An answer for each row. Raises ServeError where all rows fail together."""
-        context = self._context
-        context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
-        context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
-        context.metrics.begin(context.request_ids)
+        context = self._begin(rows)
         pieces: list[list[bytes]] = [[] for _ in rows]
         context.send_part = lambda given: self._take_pieces(rows, pieces, given, send_piece)
         try:
-            given = self._entry([row.fields for row in rows], context)
-            values = [b"".join([*pieces[index], _encoded(value)]) for index, value in enumerate(_checked(given, len(rows)))]
+            values = [b"".join([*pieces[index], encoded(value)]) for index, value in enumerate(self._run(rows))]
         except BaseException as error:
-            if isinstance(error, self._failure):
-                return _refusal(rows, error, _status(error.error_code), str(error.message))
-            if isinstance(error, _Mistaken):
-                return _refusal(rows, error, _FAILED, str(error))
-            if isinstance(error, MemoryError) or "CUDA" in str(error):
-                return _refusal(rows, error, _OUT_OF_MEMORY, "Out of resources")
-            raise _failure(error) from error
+            found = self._refusal_of(error)
+            if found is None:
+                raise _failure(error) from error
+            return _refusal(rows, error, *found)
         return [self._answer(index, value) for index, value in enumerate(values)]
+
+    def step(self, rows: Sequence[Row]) -> list[tuple[Answer, bool]]:
+        """One run of a handler that answers in several (`continuousBatching`): the next piece of each row's answer, and whether it is the last."""
+        context = self._begin(rows)
+        try:
+            given = self._run(rows)
+            answers = []
+            for index, value in enumerate(given):
+                stop = context.stopping_criteria[index](value) if context.stopping_criteria else None
+                if stop is not None:
+                    context.set_response_header(index, "ts_stream_next", "false" if stop else "true")
+                answers.append((self._answer(index, encoded(value)), stop is None or bool(stop)))
+            return answers
+        except BaseException as error:
+            # Whose fault it is cannot be tried: what the handler knows of its requests is in its memory.
+            traceback.print_exception(error)
+            status, message = self._refusal_of(error) or (_FAILED, "Prediction failed")
+            return [(_refused(status, message), True) for _ in rows]
+
+    def _begin(self, rows: Sequence[Row]) -> object:
+        context = self._context
+        context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
+        context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
+        context.metrics.set_request_ids(context.request_ids)
+        return context
+
+    def _run(self, rows: Sequence[Row]) -> list:
+        started = time.perf_counter()
+        given = _checked(self._entry([dict(row.fields) for row in rows], self._context), len(rows))
+        self._context.metrics.add_time("PredictionTime", round((time.perf_counter() - started) * 1000, 2))
+        return given
+
+    def _refusal_of(self, error: BaseException) -> tuple[int, str] | None:
+        """Status and words of a refusal; None: the handler failed."""
+        if isinstance(error, self._failure):
+            return _status(error.error_code), str(error.message)
+        if isinstance(error, Mistaken):
+            return _FAILED, str(error)
+        if isinstance(error, MemoryError) or "CUDA" in str(error):
+            return _OUT_OF_MEMORY, "Out of resources"
+        return None
+
+    def take_reports(self) -> list:
+        """The numbers that the handler reported since the last time: kind, name, value, unit, and its dimensions' names and values."""
+        return self._context.metrics.take()
 
     def _take_pieces(
         self,
@@ -105,7 +139,7 @@ class Handler:
         for index, row in enumerate(rows):
             # What TorchServe's clients know a streamed answer by.
             self._context.set_response_header(index, "ts_stream_next", "true")
-            piece = _encoded(given[index])
+            piece = encoded(given[index])
             if row.in_pieces:
                 send_piece(index, self._answer(index, piece))
             else:
@@ -119,8 +153,9 @@ class Handler:
         return Answer(body, _status(status), None if content_type is None else str(content_type), headers)
 
 
-class _Mistaken(Exception):
-    """A handler gave what is no answer, in TorchServe's words."""
+def _declared_metrics() -> list:
+    """Those of the server's metrics.yaml."""
+    return json.loads(os.environ.get("SCONCE_HANDLER_METRICS") or "[]")
 
 
 def _refusal(rows: Sequence[Row], error: BaseException, status: int, message: str) -> list[Answer]:
@@ -128,7 +163,11 @@ def _refusal(rows: Sequence[Row], error: BaseException, status: int, message: st
     if len(rows) > 1:
         raise _failure(error) from error
     traceback.print_exception(error)
-    return [Answer(message.encode(), status, None, {"x-sconce-failed": "1"})]
+    return [_refused(status, message)]
+
+
+def _refused(status: int, message: str) -> Answer:
+    return Answer(message.encode(), status, None, {REFUSED: "1"})
 
 
 def _failure(error: BaseException) -> ServeError:
@@ -139,31 +178,14 @@ def _failure(error: BaseException) -> ServeError:
 
 def _checked(given: object, count: int) -> list:
     if not isinstance(given, list):
-        raise _Mistaken("Invalid model predict output")
+        raise Mistaken("Invalid model predict output")
     if len(given) != count:
-        raise _Mistaken("number of batch response mismatched")
+        raise Mistaken("number of batch response mismatched")
     return given
 
 
 def _status(code: object) -> int:
     return code if isinstance(code, int) and 200 <= code <= 599 else 200 if code is None else _FAILED
-
-
-def _encoded(value: object) -> bytes:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, torch.Tensor):
-        import io
-
-        file = io.BytesIO()
-        torch.save(value, file)
-        return file.getvalue()
-    try:
-        return json.dumps(value, indent=2).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _Mistaken("Unsupported model output data type.") from error
 
 
 def _enveloped(entry: Callable[[list, object], object], envelope: str) -> Callable[[list, object], object]:
@@ -182,12 +204,12 @@ def _ready(archive: Archive, context: object) -> Callable[[list, object], object
     except ServeError:
         raise
     except BaseException as error:
-        text = str(error).strip().split("\n", 1)[0][:300]
-        raise refused(
-            f"the handler {written[:80]} cannot be made ready: {type(error).__name__}{': ' if text else ''}{text}",
-            "model_code_failed",
-            traceback.format_exc(),
-        ) from error
+        text = first_line(error)
+        what = f"the handler {written[:80]} cannot be made ready: {type(error).__name__}{': ' if text else ''}{text}"
+        if isinstance(error, ModuleNotFoundError):
+            advice = "install it where its interpreter finds it (--python), and name it in the archive's requirements.txt"
+            raise refused(f"{what}; {advice}", "python_missing", traceback.format_exc()) from error
+        raise refused(what, "model_code_failed", traceback.format_exc()) from error
 
 
 def _initialized(archive: Archive, written: str, context: object) -> Callable[[list, object], object]:

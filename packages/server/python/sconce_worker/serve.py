@@ -55,6 +55,39 @@ class _Worker:
             self._load = load.load_model
 
     def handle(self, frame: Frame) -> None:
+        begin = getattr(self._model, "begin_batch", None) if frame.kind == CALL and frame.method == _RUN else None
+        batch = begin() if begin is not None else None
+        if batch is None:
+            self._handle_alone(frame)
+        else:
+            self._run_continuously(batch, frame)
+
+    def _run_continuously(self, batch: object, first: Frame) -> None:
+        """Until no request is left; those that come meanwhile join."""
+        frame: Frame | None = first
+        while True:
+            while frame is not None:
+                if frame.kind != CALL or frame.method != _RUN:
+                    self._handle_alone(frame)
+                else:
+                    self._join(batch, frame)
+                frame = self._channel.receive_waiting()
+            if batch.is_empty:
+                return
+            for call_id, outcome in batch.step():
+                if isinstance(outcome, ServeError):
+                    self._channel.send(ERROR, _RUN, call_id, outcome.encode())
+                else:
+                    self._channel.send(RESULT, _RUN, call_id, outcome[0], outcome[1])
+            frame = self._channel.receive_waiting()
+
+    def _join(self, batch: object, frame: Frame) -> None:
+        try:
+            batch.join(frame.id, frame.header, frame.payload, self._piece_sender(frame))
+        except ServeError as error:
+            self._channel.send(ERROR, _RUN, frame.id, error.encode())
+
+    def _handle_alone(self, frame: Frame) -> None:
         try:
             header, chunks, keep = self._answer(frame)
         except BaseException as error:  # A model's SystemExit is a failure like any other.

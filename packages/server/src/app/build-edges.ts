@@ -261,7 +261,7 @@ async function openRecorder({
       reason: "bad_option",
     });
   const { recordRequests } = await import("../edge/rest/call/request-recorder.ts");
-  return recordRequests(record, { maxBytes: recordLimitBytes, logger });
+  return await recordRequests(record, { maxBytes: recordLimitBytes, logger });
 }
 
 /** What requests may say of traces. Loaded by the edges in any case. */

@@ -13,6 +13,7 @@ export function checkOptions(given: unknown, known: readonly string[]): void {
   const { paths, config } = given;
   if (!Array.isArray(paths) || paths.some((path) => typeof path !== "string" || path === ""))
     throw bad("startServer: paths must be a list of texts, such as ['models']");
+  if (paths.length === 0) throw bad("startServer: paths is empty; name a model file, or a folder of models");
   if (config === undefined) return;
   if (!isObject(config) || !isObject(config.server) || !isObject(config.modelDefaults)) {
     throw bad("startServer: config must come from loadConfig, such as loadConfig({ env: process.env })");

@@ -15,7 +15,7 @@ const DIMS = ["batch", 2];
 const NEGATE = unary("Neg", { name: "x", type: "FP32", dims: DIMS }, { type: "FP32", dims: DIMS });
 
 /** A model that negates two numbers, with code around it. */
-function model(name: string, file: string, code: string, settings = "execution_timeout: 1s\n"): void {
+function model(name: string, file: string, code: string, settings = "execution_timeout: 5s\n"): void {
   const place = join(folder, name);
   mkdirSync(place);
   writeFileSync(join(place, "model.onnx"), NEGATE);

@@ -12,7 +12,8 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
-import { type ServerOptions, startServer } from "./start-server.ts";
+import type { ServerOptions } from "./complete-options.ts";
+import { startServer } from "./start-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sconce-library-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -115,6 +116,7 @@ describe("startServer({ paths })", () => {
       [undefined, /takes an object/],
       [{ path: [folder] }, /unknown key "path"; did you mean paths\?/],
       [{ paths: folder }, /paths must be a list of texts/],
+      [{ paths: [] }, /paths is empty; name a model file/],
       [{ paths: [folder], config: { port: 0 } }, /config must come from loadConfig/],
       [
         { paths: [folder], config: { ...config, server: { ...config.server, prot: 0 } } },
@@ -133,22 +135,42 @@ describe("startServer({ paths })", () => {
   });
 });
 
-test("a start that fails leaves nothing: the process ends by itself", async () => {
+test("a start that fails, wherever it does, leaves nothing: the process ends by itself", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => taken.once("listening", resolve));
   const { port } = taken.address() as AddressInfo;
+  const everything = [
+    ["--health-address", "127.0.0.1:0"],
+    ["--state-dir", join(folder, "state")],
+    ["--traces-endpoint", `http://127.0.0.1:${port}`],
+    ["--cache-store", `redis://127.0.0.1:${port}`],
+  ];
+  const starts = [
+    [...everything, ["--port", String(port)], ["--record", join(folder, "requests.jsonl")]],
+    [...everything, ["--port", String(port)], ["--edges", "2"]],
+    [...everything, ["--port", "0"], ["--record", join(process.execPath, "requests.jsonl")]],
+    [...everything, ["--port", "0"], ["--store-ca", join(folder, "nowhere")]],
+  ];
   const program = `
     import { loadConfig, startServer } from ${JSON.stringify(new URL("../index.js", import.meta.url).href)};
-    const flags = new Map([["--port", "${port}"], ["--health-address", "127.0.0.1:0"]]);
-    try {
-      await startServer({ paths: [${JSON.stringify(folder)}], config: loadConfig({ flags }) });
-    } catch (error) {
-      console.log(error.name, error.reason);
+    for (const flags of ${JSON.stringify(starts)}) {
+      const isStored = flags.some(([name]) => name === "--store-ca");
+      const paths = [isStored ? "https://127.0.0.1:${port}/model.onnx" : ${JSON.stringify(folder)}];
+      try {
+        await startServer({ paths, config: loadConfig({ flags: new Map(flags) }) });
+      } catch (error) {
+        console.log(error.name, error.reason);
+      }
     }`;
   try {
     const argv = ["--input-type=module", "--eval", program];
     const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: 60_000 });
-    assert.equal(stdout, "ServeError cannot_listen\n");
+    assert.deepEqual(stdout.trim().split("\n"), [
+      "ServeError cannot_listen",
+      "ServeError cannot_listen",
+      "ServeError unreadable_path",
+      "ServeError bad_certificate",
+    ]);
   } finally {
     taken.close();
   }

@@ -141,7 +141,8 @@ function noCache(what: string): ServeError {
   });
 }
 
-function certificatesOf({ storeCa }: ServerConfig): readonly string[] | undefined {
+/** The CAs of stores. Throws `failed_precondition`/`unreadable_path` and its like. */
+export function certificatesOf({ storeCa }: Pick<ServerConfig, "storeCa">): readonly string[] | undefined {
   if (storeCa === undefined) return undefined;
   try {
     const bytes = readAtMostSync(storeCa, MAX_PEM_BYTES);

@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import { faultWords } from "../base/file-fault.ts";
+import { faultCode, faultWords } from "../base/file-fault.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { isLoopback } from "../config/host-address.ts";
@@ -147,7 +147,9 @@ async function readText(option: string, path: string): Promise<string> {
     return bytes.toString("utf8");
   } catch (cause) {
     if (cause instanceof ServeError) throw cause;
-    throw new ServeError("failed_precondition", `${option}: ${path}: ${faultWords(cause)}`, {
+    const isMissing = option === "--api-keys" && faultCode(cause) === "ENOENT";
+    const advice = isMissing ? `; sconce keys add --api-keys ${path} makes it` : "";
+    throw new ServeError("failed_precondition", `${option}: ${path}: ${faultWords(cause)}${advice}`, {
       reason: "unreadable_path",
       cause,
     });

@@ -8,8 +8,19 @@ import { type CacheStoreAddress, cacheStoreAddressOf } from "../config/cache-sto
 import { isLoopback } from "../config/host-address.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { RedisTls } from "../infer/cache/redis-connection.ts";
+import type { StoreConnection } from "../infer/cache/store-connection.ts";
 import { peerPackage } from "../stores/peer-package.ts";
 import type { CacheSharing } from "./cache-sharing.ts";
+
+type CacheStoreConfig = Pick<
+  ServerConfig,
+  | "cacheStore"
+  | "cacheStorePasswordFile"
+  | "cacheStoreSecretFile"
+  | "cacheStoreCa"
+  | "cacheStoreCert"
+  | "cacheStoreKey"
+>;
 
 export interface CacheStoreParts {
   readonly clock: Clock;
@@ -18,20 +29,50 @@ export interface CacheStoreParts {
   readonly random: () => number;
 }
 
+/** How the cache store is reached: what the options and their files say. */
+export interface CacheStoreAccess {
+  readonly address: CacheStoreAddress;
+  readonly hasPassword: boolean;
+  /** Answers are sealed with it. */
+  readonly secret: Buffer | undefined;
+  /** Connects once, with the password of that moment. */
+  connect(signal: AbortSignal): Promise<StoreConnection>;
+}
+
 const MIN_SECRET_CHARACTERS = 32;
 const MAX_FILE_BYTES = 1024 * 1024;
 
-/**
- * What shares answers through the cache store, where one is named; undefined otherwise, and nothing is loaded. It does not connect yet. Rejects with
- * `invalid_argument`/`bad_option`, `failed_precondition`/`no_store_client`, or `failed_precondition`/`unreadable_path` for a file that an option names.
- */
+/** What shares answers through the cache store, where one is named; undefined otherwise, and nothing is loaded. It does not connect yet. Rejects as `cacheStoreAccess` does. */
 export async function openCacheStore(
   config: ServerConfig,
   parts: CacheStoreParts,
 ): Promise<CacheSharing | undefined> {
+  const access = await cacheStoreAccess(config);
+  if (access === undefined) return undefined;
+  const { address, hasPassword } = access;
+  if (!address.isTls && !isLoopback(address.host)) {
+    const what = hasPassword ? "answers and the password" : "answers";
+    parts.logger.warn({}, `${what} can be read on their way to the cache store: rediss:// encrypts them`);
+  }
+  const { createCacheSharing } = await import("./cache-sharing.ts");
+  return createCacheSharing({
+    ...parts,
+    logger: parts.logger.child({ cacheStore: address.shown }),
+    connect: access.connect,
+    timeoutMs: config.cacheStoreTimeoutMs,
+    maxValueBytes: config.cacheStoreMaxValueBytes,
+    secret: access.secret,
+  });
+}
+
+/**
+ * Reads what the options say of the cache store; undefined: none is named. Rejects with `invalid_argument`/`bad_option`, `failed_precondition`/`no_store_client`, or
+ * `failed_precondition`/`unreadable_path` for a file that an option names.
+ */
+export async function cacheStoreAccess(config: CacheStoreConfig): Promise<CacheStoreAccess | undefined> {
   const address = cacheStoreAddressOf(config);
   if (address === undefined) return undefined;
-  const { cacheStorePasswordFile, cacheStoreTimeoutMs: timeoutMs } = config;
+  const { cacheStorePasswordFile } = config;
   const readPassword = async (): Promise<string | undefined> => {
     if (cacheStorePasswordFile === undefined) return address.password;
     const file = await read("--cache-store-password-file", cacheStorePasswordFile);
@@ -40,31 +81,24 @@ export async function openCacheStore(
   const tls = await readTls(address, config);
   const secret = await readSecret(config.cacheStoreSecretFile);
   const password = await readPassword();
-  if (!address.isTls && !isLoopback(address.host)) {
-    const what = password === undefined ? "answers" : "answers and the password";
-    parts.logger.warn({}, `${what} can be read on their way to the cache store: rediss:// encrypts them`);
-  }
   const library = await peerPackage(
     "@redis/client",
     () => import("@redis/client"),
     "what --cache-store names is asked",
   );
-  const { createCacheSharing } = await import("./cache-sharing.ts");
   const { connectRedis } = await import("../infer/cache/redis-connection.ts");
-  return createCacheSharing({
-    ...parts,
-    logger: parts.logger.child({ cacheStore: address.shown }),
+  return {
+    address,
+    hasPassword: password !== undefined,
+    secret,
     connect: async (signal) =>
       connectRedis(library, { ...address, tls, password: await readPassword() }, { signal }),
-    timeoutMs,
-    maxValueBytes: config.cacheStoreMaxValueBytes,
-    secret,
-  });
+  };
 }
 
 async function readTls(
   { isTls }: CacheStoreAddress,
-  { cacheStoreCa, cacheStoreCert, cacheStoreKey }: ServerConfig,
+  { cacheStoreCa, cacheStoreCert, cacheStoreKey }: CacheStoreConfig,
 ): Promise<RedisTls | undefined> {
   if ((cacheStoreCert === undefined) !== (cacheStoreKey === undefined))
     throw badOption("--cache-store-cert and --cache-store-key go together");

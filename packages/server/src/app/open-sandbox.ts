@@ -8,7 +8,8 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { RepositoryPath } from "../models/repository.ts";
-import { createSandbox, missingForSandbox, type Sandbox } from "../worker/sandbox.ts";
+import { findSandbox } from "../worker/find-sandbox.ts";
+import type { Sandbox } from "../worker/sandbox.ts";
 
 /** What keeps the workers of a server from the rest of the machine. */
 export interface OpenSandbox {
@@ -40,13 +41,13 @@ export function openSandbox(
     ...paths.map(({ path }) => folderOf(path)),
     ...sandboxRead,
   ];
-  const sandbox = createSandbox({ reads, root });
-  const missing = missingForSandbox(sandbox);
-  if (missing === undefined) {
+  const { sandbox, missing, unfiltered } = findSandbox({ reads, root });
+  if (sandbox !== undefined) {
     logger.info(
       { sandboxRead },
       "workers run in a sandbox: no network, no other processes, and no files but the models",
     );
+    if (unfiltered !== undefined) logger.warn({}, `workers may make any system call: ${unfiltered}`);
     return { sandbox, close };
   }
   close();

@@ -17,7 +17,7 @@ export function mayAsk({ settings }: ModelCandidate, caps: ModelCaps): OwnSettin
 
 /** What the model's file says of its queue, where it may. */
 export function ownQueueSettings(
-  { asks }: ModelDescription,
+  { asks, runsAtOnce }: ModelDescription,
   candidate: ModelCandidate,
   caps: ModelCaps,
 ): Partial<QueueConfig> {
@@ -26,7 +26,11 @@ export function ownQueueSettings(
     const [asked, allowed] = [asks?.[key], most[key]];
     return asked === undefined || allowed === undefined ? {} : { [key]: Math.min(asked, allowed) };
   };
-  return { ...least("maxQueueDelayMs"), ...least("maxQueueSize") };
+  return {
+    ...least("maxQueueDelayMs"),
+    ...least("maxQueueSize"),
+    ...(runsAtOnce !== undefined && { pipelineDepth: runsAtOnce }),
+  };
 }
 
 /** How long a run may take by the model's file; undefined: it does not say, or may not. */

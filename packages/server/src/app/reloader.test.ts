@@ -55,3 +55,28 @@ test("a change that holds still for two looks is read once, and what cannot be r
   await reloader.reloadAll();
   assert.equal(reads, 3);
 });
+
+test("asked for by a thousand signals at once, files are read twice at the most", async () => {
+  const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+  let reads = 0;
+  const thing = {
+    what: "the keys",
+    paths: [file],
+    async reload() {
+      reads++;
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+  const reloader = await createReloader([thing], {
+    clock: new ManualClock(),
+    logger: silent,
+    intervalMs: 1000,
+  });
+  const first = reloader.reloadAll();
+  await until("it reads", () => reads === 1);
+  await Promise.all([first, ...Array.from({ length: 1000 }, () => reloader.reloadAll())]);
+  assert.equal(reads, 2);
+  await reloader.reloadAll();
+  assert.equal(reads, 3, "a later one is a new one");
+  reloader.stop();
+});

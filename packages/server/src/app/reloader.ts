@@ -47,6 +47,8 @@ export async function createReloader(
   let isStopped = false;
   /** One at a time: an older state must not be read last. */
   let running: Promise<void> = Promise.resolve();
+  /** All will be read, from a moment on that has not come yet: whoever asks meanwhile asks for nothing more. */
+  let waiting: Promise<void> | undefined;
 
   async function read(it: Watched, stamp: string): Promise<void> {
     it.read = stamp;
@@ -71,6 +73,7 @@ export async function createReloader(
     }
   }
   async function readAll(): Promise<void> {
+    waiting = undefined;
     for (const it of watched) await read(it, await stampOf(it.thing.paths));
   }
   const enqueue = (work: () => Promise<void>): Promise<void> => {
@@ -86,7 +89,7 @@ export async function createReloader(
   };
   if (watched.length > 0) lookLater();
   return {
-    reloadAll: () => enqueue(readAll),
+    reloadAll: () => (waiting ??= enqueue(readAll)),
     stop() {
       isStopped = true;
       cancel();

@@ -156,7 +156,7 @@ test("with --allow-model-upload a load brings the model's files, which are gone 
   const listed = onDisk();
   const server = await open([
     ["--allow-model-upload", "true"],
-    ["--uploads-size", "4KiB"],
+    ["--uploads-size", "8KiB"],
   ]);
   const own = uploadFolders().filter((name) => !before.includes(name));
   try {
@@ -171,6 +171,7 @@ test("with --allow-model-upload a load brings the model's files, which are gone 
     for (const [wrong, status, words] of [
       [{ "file:1/model.onnx": base64(Buffer.from("no model")) }, 400, /"reason":"load_failed"/],
       [{ "file:1/model.onnx": base64(Buffer.alloc(5000)) }, 429, /--uploads-size/],
+      [{ "file:1/model.onnx": base64(identity), "file:a.txt": "", "file:b.txt": "" }, 429, /--uploads-size/],
       [{ "file:../negate/1/model.onnx": "AAAA" }, 400, /plain name/],
       [{ "file:/etc/model.onnx": "AAAA" }, 400, /plain name/],
       [{ "file:1/.model.onnx": "AAAA" }, 400, /plain name/],

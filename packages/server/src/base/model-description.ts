@@ -36,6 +36,8 @@ export interface ModelDescription {
   readonly asks?: OwnSettings;
   /** Undefined: it keeps no state of its own that its server has to know of. */
   readonly turns?: SequenceTurns;
+  /** Requests that each of its instances runs at once, which come, and are answered, in any order. Undefined: one run after another. */
+  readonly runsAtOnce?: number;
   /** Things a user should know that did not stop the load. */
   readonly warnings: readonly string[];
   /** How long each step of the load took: `translate`, `session`, `warmup`. */

@@ -46,6 +46,9 @@ function torchserveRows(addresses: RunningServer["torchserve"]): readonly Row[] 
   ];
 }
 
+const NOTHING_FOUND =
+  "No model was found: a model is a file (.pt2, .onnx, .mar, …), or a folder with one or with a model.py\n";
+
 /** What became of every model, within so many columns if they are known, and a line to paste for the first one that is ready. */
 export function readyReport(running: RunningServer, elapsedMs: number, columns?: number): string {
   const models = running.models().map((model) => ({
@@ -53,6 +56,7 @@ export function readyReport(running: RunningServer, elapsedMs: number, columns?:
     name: oneLine(model.name),
     reason: oneLine(model.reason),
   }));
+  if (models.length === 0) return NOTHING_FOUND;
   const width = Math.max(5, ...models.map(({ name }) => name.length));
   const lines = models.map(({ name, version, state, reason }) => {
     return fitLines(

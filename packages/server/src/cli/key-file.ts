@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords } from "../base/file-fault.ts";
 import { writeWhole } from "../base/write-whole.ts";
@@ -13,7 +14,13 @@ export function readKeys(path: string): readonly KeyRecord[] {
     if (faultCode(cause) === "ENOENT") return [];
     throw unusable(path, cause);
   }
-  return readKeyFile(text);
+  try {
+    return readKeyFile(text);
+  } catch (cause) {
+    if (!(cause instanceof ServeError) || cause.reason !== "bad_key_file") throw cause;
+    const message = `${path}: ${cause.message}`;
+    throw new ServeError("invalid_argument", message, { reason: "bad_key_file", cause });
+  }
 }
 
 /** Replaces the file at once: whoever reads it sees the old keys or the new ones. Rejects for keys that contradict each other. */
@@ -22,7 +29,9 @@ export async function writeKeys(path: string, keys: readonly KeyRecord[]): Promi
   try {
     await writeWhole(path, `${JSON.stringify({ keys }, null, 2)}\n`);
   } catch (cause) {
-    throw unusable(path, cause);
+    if (faultCode(cause) !== "ENOENT") throw unusable(path, cause);
+    const message = `${path} cannot be written: there is no folder ${dirname(path)}`;
+    throw new ServeError("failed_precondition", message, { reason: "unreadable_path", cause });
   }
 }
 

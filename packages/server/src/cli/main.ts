@@ -6,6 +6,7 @@ import { indented, optionsHelp } from "../config/option-docs.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { fitLines } from "./fit-lines.ts";
+import { requirePython } from "./model-path.ts";
 import { progressLine } from "./progress-line.ts";
 import { isUsage, optionsNamedIn } from "./usage-error.ts";
 
@@ -32,6 +33,21 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["doctor", async () => (await import("./doctor/doctor.ts")).doctorCommand],
   ["rollout", async () => (await import("./rollout/rollout.ts")).rolloutCommand],
   ["keys", async () => (await import("./keys.ts")).keysCommand],
+]);
+
+/** What other programs call them, and no slip of the fingers. */
+const WORDS_OF_OTHERS: ReadonlyMap<string, string> = new Map([
+  ["run", "serve"],
+  ["start", "serve"],
+  ["infer", "predict"],
+  ["ls", "list"],
+  ["models", "list"],
+  ["show", "inspect"],
+  ["info", "inspect"],
+  ["describe", "inspect"],
+  ["validate", "check"],
+  ["benchmark", "bench"],
+  ["version", "--version"],
 ]);
 
 const EXIT_USAGE = 2;
@@ -100,7 +116,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     (name === undefined ? terminal.stderr : terminal.stdout).write(await usage(terminal));
     return name === undefined ? EXIT_USAGE : 0;
   }
-  if (name === "--version" || name === "-v") {
+  if (name === "--version" || name === "-v" || name === "-V") {
     terminal.stdout.write(`${VERSION}\n`);
     return 0;
   }
@@ -116,9 +132,9 @@ export async function main(argv: readonly string[], terminal: Terminal = process
   }
   if (name !== "serve") await warnOfVariables(terminal);
   try {
-    return await command
-      .run(parseArguments(rest, command.tables), terminal)
-      .finally(() => terminal.progress?.());
+    const args = parseArguments(rest, command.tables);
+    requirePython(args.flags.get("--python"));
+    return await command.run(args, terminal).finally(() => terminal.progress?.());
   } catch (error) {
     if (!(error instanceof ServeError) || error.reason === "invariant") throw error;
     // The ops that stand against a translation are lines of their own.
@@ -146,7 +162,7 @@ function asksForHelp(args: readonly string[]): boolean {
 
 async function unknownCommand(given: string, terminal: Terminal): Promise<string> {
   const head = `sconce: unknown command ${JSON.stringify(given.slice(0, 80))}`;
-  const near = nearestWord(given, COMMANDS.keys());
+  const near = WORDS_OF_OTHERS.get(given.toLowerCase()) ?? nearestWord(given, COMMANDS.keys());
   if (near !== undefined) return `${head}; did you mean sconce ${near}?\n`;
   // Whoever forgets the command names a model first.
   if (/[/\\.]/.test(given)) return `${head}; did you mean sconce serve ${given.slice(0, 80)}?\n`;

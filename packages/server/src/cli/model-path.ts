@@ -1,5 +1,5 @@
-import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { type Dirent, existsSync, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { repositoryPath } from "../app/repository-path.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords, onFile } from "../base/file-fault.ts";
@@ -8,6 +8,7 @@ import { isStoreAddress, parseStoreAddress } from "../stores/store-address.ts";
 import { usageError } from "./usage-error.ts";
 
 const MODEL_SUFFIX = /\.(pt2|pte?|pth|onnx|mar|safetensors|ckpt|bin)$/i;
+const SOURCE_SUFFIX = /\.(py|ipynb)$/i;
 /** What a message proposes of a folder. */
 const MOST_NAMED = 5;
 /** Entries of a folder that are looked at for a message. */
@@ -43,10 +44,30 @@ function statsOf(path: string): ReturnType<typeof statSync> & {} {
   }
 }
 
-/** Throws ServeError `missing_path` when one of these is neither there nor the address of a store; of `NAME=PATH` the path counts. */
+/**
+ * Throws ServeError `missing_path` when one of these is neither there nor the address of a store; of `NAME=PATH` the path counts. Throws
+ * `bad_arguments` for a program in place of the model that it makes.
+ */
 export function requirePaths(texts: readonly string[]): void {
-  for (const { path } of texts.map(repositoryPath))
-    if (!isStoreAddress(path) && !existsSync(path)) throw missingFile(path, "file or folder");
+  for (const { path } of texts.map(repositoryPath)) {
+    if (isStoreAddress(path)) continue;
+    if (!existsSync(path)) throw missingFile(path, "file or folder");
+    if (SOURCE_SUFFIX.test(path) && !statsOf(path).isDirectory()) throw programForModel(path);
+  }
+}
+
+function programForModel(path: string): ServeError {
+  if (basename(path) === "model.py")
+    return usageError(`${path} is the code of a model: name the folder that it is in, ${dirname(path)}`);
+  return usageError(
+    `${path} is a program, and no model: run it with the Python that has PyTorch, and name the file that it writes (torch.export.save), or put the class into a model.py and name its folder`,
+  );
+}
+
+/** Throws ServeError `missing_path` when `--python` names a place at which there is nothing; a bare name is looked for later. */
+export function requirePython(python: string | boolean | undefined): void {
+  if (typeof python !== "string" || !/[/\\]/.test(python) || existsSync(python)) return;
+  throw usageError(`--python: ${missingFile(python, "interpreter or virtual environment").message}`);
 }
 
 /** Whether one of these leads to a store, in place of a file or folder. */
@@ -60,14 +81,39 @@ export function missingFile(path: string, what = "file"): ServeError {
     const message = `${parseStoreAddress(path).display}: only sconce serve and sconce check read addresses; download it first`;
     return new ServeError("invalid_argument", message, { reason: "missing_path" });
   }
+  const target = linkTarget(path);
+  if (target !== undefined) {
+    const message = `${path} is a link to ${target}, and there is nothing`;
+    return new ServeError("invalid_argument", message, { reason: "missing_path" });
+  }
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const [folder, name] = [path.slice(0, cut), path.slice(cut)];
   const near = nearestWord(
     name,
     listed(folder === "" ? "." : folder).map((entry) => entry.name),
   );
-  const hint = near === undefined ? "" : `; did you mean ${folder}${near}?`;
+  const meant = near === undefined ? slashed(path) : `${folder}${near}`;
+  const hint = meant === undefined ? tildeHint(path) : `; did you mean ${meant}?`;
   return new ServeError("invalid_argument", `${path}: no such ${what}${hint}`, { reason: "missing_path" });
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch {
+    // There is no link either.
+    return undefined;
+  }
+}
+
+/** A path as Windows has it, where it would lead to something here. */
+function slashed(path: string): string | undefined {
+  const other = path.replaceAll("\\", "/");
+  return other !== path && existsSync(other) ? other : undefined;
+}
+
+function tildeHint(path: string): string {
+  return path.startsWith("~") ? "; shells know ~ only outside quotation marks" : "";
 }
 
 /** Throws `missing_path` where there is no folder at a path. */

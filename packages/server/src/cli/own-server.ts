@@ -1,5 +1,6 @@
+import type { ServerOptions } from "../app/complete-options.ts";
 import { createBothRuntimes } from "../app/create-both-runtimes.ts";
-import { type RunningServer, type ServerOptions, startServer } from "../app/start-server.ts";
+import { type RunningServer, startServer } from "../app/start-server.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { undoneAtEnd } from "./undone-at-end.ts";
 

@@ -124,10 +124,18 @@ function onlyReady(models: ReturnType<RunningServer["models"]>, path: string): s
   throw new ServeError("failed_precondition", `${path} cannot be served: ${why}`);
 }
 
-async function readInput(path: string, terminal: Terminal): Promise<{ bytes: Buffer; isImage: boolean }> {
-  if (path === "-") return { bytes: await terminal.readStdin(), isImage: false };
+interface Input {
+  /** For messages. */
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly isImage: boolean;
+}
+
+async function readInput(path: string, terminal: Terminal): Promise<Input> {
+  if (path === "-") return { name: "standard input", bytes: await terminal.readStdin(), isImage: false };
   try {
-    return { bytes: readFileSync(path), isImage: IMAGE_SUFFIXES.has(extname(path).toLowerCase()) };
+    const isImage = IMAGE_SUFFIXES.has(extname(path).toLowerCase());
+    return { name: path, bytes: readFileSync(path), isImage };
   } catch (cause) {
     if (/^\s*[[{]/.test(path)) {
       throw usageError("--input: expected a file; JSON itself goes to standard input, with --input -");
@@ -139,12 +147,8 @@ async function readInput(path: string, terminal: Terminal): Promise<{ bytes: Buf
   }
 }
 
-async function ask(
-  server: Reached,
-  input: { readonly bytes: Buffer; readonly isImage: boolean },
-  options: { readonly resize: boolean },
-): Promise<Question> {
-  if (!input.isImage) return jsonQuestion(input.bytes.toString("utf8"));
+async function ask(server: Reached, input: Input, options: { readonly resize: boolean }): Promise<Question> {
+  if (!input.isImage) return jsonQuestion(input);
   const metadata = await call(server, `v2/models/${encodeURIComponent(server.model)}`);
   const inputs = metadata["inputs"] as readonly InputMetadata[];
   if (inputs.length !== 1) {
@@ -155,24 +159,34 @@ async function ask(
   return { path: "predict", body: JSON.stringify({ input: image }) };
 }
 
-function jsonQuestion(text: string): Question {
-  const value = parseJson(text);
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
+function jsonQuestion({ name, bytes }: Input): Question {
+  // Editors of Windows put one before the text.
+  const text = bytes.toString("utf8").replace(BYTE_ORDER_MARK, "");
+  const value = parseInput(name, text);
   const keys = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
   if (keys.includes("inputs")) return { path: "infer", body: text };
   return { path: "predict", body: keys.includes("input") ? text : `{"input":${text}}` };
 }
 
-function parseJson(text: string): unknown {
+function parseInput(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ServeError("invalid_argument", `--input is not JSON: ${(cause as Error).message}`, { cause });
+    throw new ServeError("invalid_argument", `--input: ${name} ${notJson(text, cause as Error)}`, { cause });
   }
+}
+
+function notJson(text: string, { message }: Error): string {
+  if (text.trim() === "") return "is empty";
+  if (!text.includes("\0")) return `is not JSON: ${message}`;
+  return `is neither JSON nor an image (${[...IMAGE_SUFFIXES].join(", ")})`;
 }
 
 /** Of a model that keeps a state, a prediction is a sequence from beginning to end, unless the input names another. */
 async function asWholeSequence(server: Reached, { path, body }: Question): Promise<string> {
-  if (path === "infer" || "parameters" in (parseJson(body) as object)) return body;
+  if (path === "infer" || "parameters" in (JSON.parse(body) as object)) return body;
   const config = await call(server, `v2/models/${encodeURIComponent(server.model)}/config`).catch(
     (): Record<string, unknown> => ({}),
   );

@@ -14,7 +14,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   outliveOutput();
   const facts = startFacts();
   const signals: StopSignals | undefined =
-    argv[0] === "serve"
+    argv[0] === "serve" && !argv.includes("--dry-run")
       ? takeSignals(process, {
           nowMs: () => performance.now(),
           endsWithTerminal: facts.usesTerminal && !outlivesTerminal(facts),

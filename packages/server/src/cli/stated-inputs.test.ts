@@ -91,7 +91,11 @@ describe("--inputs of a scripted program", () => {
     for (const [file, inputs, message] of [
       [SCRIPTED, "z=float32[1, 32]", /'inputs' names 'z', but the arguments of 'forward' are 'x', 'scale'/],
       [SCRIPTED, "x=float[1]", /'inputs' says "float\[1\]" of 'x': expected a dtype and sizes/],
-      [SCRIPTED, "nowhere.yaml", /--inputs: expected names and texts, such as a: "text", got "nowhere.yaml"/],
+      [
+        SCRIPTED,
+        "nowhere.yaml",
+        /--inputs: expected names and texts, such as x: "float32\[batch, 4\]", got "nowhere.yaml"/,
+      ],
       [SCRIPTED, "{x: float32[batch, 32]}", /--inputs: expected names and texts/],
       [
         DIGITS,

@@ -172,6 +172,7 @@ export const MODEL_OPTIONS = {
   arguments: {
     kind: "mapping",
     default: null,
+    example: "hidden: 32",
     doc: "What that class is called with: hidden: 128. Texts that read as numbers, true, false, null or lists are those.",
   },
   envelope: {
@@ -199,21 +200,25 @@ export const MODEL_OPTIONS = {
   inputs: {
     kind: "mapping",
     default: null,
+    example: 'x: "float32[batch, 4]"',
     doc: 'What a model.py or a scripted TorchScript program takes, where it does not say so itself: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose; of an argument that is a number, the number.',
   },
   outputs: {
     kind: "mapping",
     default: null,
+    example: 'y: "float32[batch, 3]"',
     doc: "Names and types of what a model that PyTorch runs gives, in its order, spelled as inputs are. Default: what the warm-up sees.",
   },
   rename: {
     kind: "mapping",
     default: null,
+    example: "pixelValues: image",
     doc: "Other names for inputs and outputs: pixelValues: image. The names that the file has are taken in requests, too.",
   },
   labels: {
     kind: "mapping",
     default: null,
+    example: "logits: labels.txt",
     doc: "Files beside model.yaml that name an output's classes, one a line: logits: labels.txt. Default: labels.txt, if it is there, for every output.",
   },
   task: {
@@ -244,11 +249,13 @@ export const MODEL_OPTIONS = {
   state: {
     kind: "mapping",
     default: null,
+    example: "past: present",
     doc: "Tensors that the server keeps between the requests of a sequence, each an input and the output that the next request finds in it: h: h_out. Clients see neither. See sequences.md.",
   },
   initialState: {
     kind: "mapping",
     default: null,
+    example: 'past: "zeros[batch, 4]"',
     doc: "What a sequence begins with, by input: zeros[2, 1, 128], or a file beside model.yaml with the bytes of one row, little-endian. Default: zeros of the input's own shape.",
   },
   sequenceIdleMs: {
@@ -294,11 +301,13 @@ export const MODEL_OPTIONS = {
   shadow: {
     kind: "mapping",
     default: null,
+    example: "share: 1%",
     doc: "Compares a share of the answers with PyTorch's own, after they were given: {runtime: python, share: 1%}, and tolerance: 0.0001, the largest difference that counts as equal. As metrics and log lines. See operations.md.",
   },
   rollout: {
     kind: "mapping",
     default: null,
+    example: "share: 5%",
     doc: "How a new version takes over from the one that serves: in steps, judged by its errors, latency and answers, and back again by itself; such as share: 5%, 25%, 50%. See rollouts.md.",
   },
   warmupRuns: {

@@ -24,7 +24,13 @@ export type OptionRow =
   | { readonly kind: "integers"; readonly default: readonly number[]; readonly doc: string }
   | { readonly kind: "texts"; readonly default: readonly string[]; readonly doc: string }
   /** Names and what they are set to. */
-  | { readonly kind: "mapping"; readonly default: null; readonly doc: string };
+  | {
+      readonly kind: "mapping";
+      readonly default: null;
+      /** One entry, for messages. */
+      readonly example: string;
+      readonly doc: string;
+    };
 
 interface RangedRow<Kind extends string> {
   readonly kind: Kind;

@@ -149,7 +149,7 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
         : reject(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, raw);
     }
     case "mapping":
-      return parseMapping(raw) ?? reject(source, 'names and texts, such as a: "text"', raw);
+      return parseMapping(raw) ?? reject(source, `names and texts, such as ${row.example}`, raw);
     case "integers":
       return (
         parseList(raw, (item) => (Number.isInteger(parseCount(item)) ? parseCount(item) : undefined)) ??

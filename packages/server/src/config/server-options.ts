@@ -159,7 +159,7 @@ export const SERVER_OPTIONS = {
     min: 1024,
     max: 1_125_899_906_842_624,
     default: 4_294_967_296,
-    doc: "Most bytes of all models that load requests brought together. One request has --max-body at most.",
+    doc: "Most bytes of all models that load requests brought together, 4 KiB for each file at least. One request has --max-body at most.",
   },
   readiness: {
     kind: "texts",
@@ -204,6 +204,11 @@ export const SERVER_OPTIONS = {
     max: 2_073_600_000,
     default: 3_600_000,
     doc: "How long a token that is made for --torchserve-tokens is good for, 24 days at most.",
+  },
+  torchserveMetrics: {
+    kind: "text",
+    default: null,
+    doc: "A metrics.yaml of TorchServe: handlers of its archives find what its model_metrics declare by name (context.metrics.get_metric). Whatever they report is among the server's metrics, declared or not.",
   },
   workflowStore: {
     kind: "text",
@@ -557,11 +562,13 @@ export const SERVER_OPTIONS = {
   tracesHeaders: {
     kind: "mapping",
     default: null,
+    example: "x-api-key: KEY",
     doc: "Headers, or gRPC metadata, for the collector, such as a key. Prefer the environment variable or a file: flags show in process lists.",
   },
   tracesResource: {
     kind: "mapping",
     default: null,
+    example: "deployment.environment: staging",
     doc: "Attributes of every span's resource. service.name is sconce unless it is here.",
   },
   tracesCa: {

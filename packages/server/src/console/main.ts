@@ -3,6 +3,7 @@ import { createLiveStore } from "./live-store.ts";
 import { liveView } from "./live-view.ts";
 import { modelsView } from "./models-view.ts";
 import { createServerApi, ServerError } from "./server-api.ts";
+import { tenantsView } from "./tenants-view.ts";
 import { whyView } from "./why-view.ts";
 
 const UNAUTHENTICATED = 401;
@@ -29,6 +30,7 @@ const PAGES: readonly Page[] = [
     title: "Why",
     view: ([model], signal) => whyView(api, live, { model, signal, trouble: explain }),
   },
+  { path: "tenants", title: "Tenants", view: () => tenantsView(api, () => void show()) },
 ];
 
 const find = <Kind extends HTMLElement>(selector: string): Kind => document.querySelector<Kind>(selector)!; // index.html has them

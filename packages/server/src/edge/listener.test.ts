@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { systemClock } from "../base/clock.ts";
+import { ManualClock } from "../base/manual-clock.kit.ts";
 import { until } from "../base/until.kit.ts";
 import {
   createListener,
@@ -135,12 +136,15 @@ test("a connection that ends half-way into the preface is closed", async () => {
 
 test("a silent connection is closed after the timeout, a decided one is not", async () => {
   const limits = { ...DEFAULT_LISTENER_LIMITS, firstBytesTimeoutMs: 40 };
-  await using({ limits }, async ({ port, rejected }) => {
+  const clock = new ManualClock();
+  await using({ limits, clock }, async ({ port, listener, rejected }) => {
     const decided = connect(port, "127.0.0.1");
     decided.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
     await once(decided, "data");
     const silent = connect(port, "127.0.0.1");
     silent.resume();
+    await until("both are connected", () => listener.connectionCount() === 2);
+    clock.advance(40);
     await once(silent, "close");
     assert.deepEqual(rejected, ["first_bytes_timeout"]);
     decided.write("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -11,7 +11,7 @@ export type UploadedFiles = ReadonlyMap<string, Uint8Array>;
 export interface ModelUploadsOptions {
   /** Private to the server, and empty. Not owned: who made it deletes it. */
   readonly folder: string;
-  /** Most bytes of all uploads together. */
+  /** Most bytes of all uploads together, 4 KiB for each file at least. */
   readonly maxBytes: number;
   /** Looks at a folder of it. */
   readonly open: (path: RepositoryPath) => Repository;
@@ -49,6 +49,7 @@ interface Upload {
 const FILE =
   /^(?:[1-9][0-9]{0,17}\/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\.(?:onnx|pt2|pt|data|txt|json|pbtxt)$/;
 const MOST_FILES = 256;
+const LEAST_FILE_BYTES = 4096;
 
 export function createModelUploads({ folder, maxBytes, open }: ModelUploadsOptions): ModelUploads {
   const uploads = new Map<string, Upload>();
@@ -166,9 +167,10 @@ function checkFiles(files: UploadedFiles): void {
   }
 }
 
+/** What they take of a disk: empty ones would fill it, too. */
 function sizeOf(files: UploadedFiles): number {
   let bytes = 0;
-  for (const content of files.values()) bytes += content.byteLength;
+  for (const content of files.values()) bytes += Math.max(content.byteLength, LEAST_FILE_BYTES);
   return bytes;
 }
 

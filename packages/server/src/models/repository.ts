@@ -1,7 +1,5 @@
 import { basename, dirname, join } from "node:path";
-import { formatAdvice, isProgram } from "@sconce/torch/formats";
-import { ServeError } from "../base/errors.ts";
-import { faultReason } from "../base/file-fault.ts";
+import { formatAdvice } from "@sconce/torch/formats";
 import type { StoreState } from "../base/store-state.ts";
 import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
@@ -13,21 +11,14 @@ import {
   type KnownFormats,
   listFolder,
   PARALLEL_READS,
-  type PlainFile,
   printOf,
   type Scan,
 } from "./folder-listing.ts";
 import { isSettingsFile } from "./folder-remarks.ts";
-import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
-import {
-  chooseModelFile,
-  compareFormats,
-  type FoundFormat,
-  hasModelSuffix,
-  isCodeArchive,
-  isCodeNeeded,
-  modelStem,
-} from "./model-file.ts";
+import { brokenCandidate, candidateOf, problemOf } from "./make-candidate.ts";
+import { mergeParts, type ScannedPart } from "./merge-parts.ts";
+import { isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
+import { chooseModelFile, hasModelSuffix, isCodeNeeded, modelStem } from "./model-file.ts";
 import { createSettingsReader } from "./model-settings.ts";
 
 /** A path the operator chose: a model file, a model folder, or a folder of models. */
@@ -54,17 +45,11 @@ export interface Repository {
   scan(what?: "all" | "stores"): Promise<ScanResult>;
 }
 
-interface Part {
-  readonly candidates: readonly ModelCandidate[];
-  readonly complete: boolean;
-  readonly pending?: boolean;
-}
-
 /** A repository over paths on disk. File formats are remembered between scans, so that a scan of unchanged files only lists. */
 export function createRepository(options: RepositoryOptions): Repository {
   const settings = createSettingsReader(options.yaml);
   let known: KnownFormats = new Map();
-  let before: readonly Part[] = [];
+  let before: readonly ScannedPart[] = [];
   return {
     async scan(what = "all") {
       const seen: KnownFormats = what === "all" ? new Map() : new Map(known);
@@ -79,13 +64,13 @@ export function createRepository(options: RepositoryOptions): Repository {
       known = seen;
       before = parts;
       const found = options.acceptsPickles === true ? parts.map(withPickles) : parts;
-      return settings.addTo(merge(found));
+      return settings.addTo(mergeParts(found));
     },
   };
 }
 
 /** Files that may hold a pickled module lose the advice that they hold none. */
-function withPickles({ candidates, ...part }: Part): Part {
+function withPickles({ candidates, ...part }: ScannedPart): ScannedPart {
   const accept = (candidate: ModelCandidate): ModelCandidate => {
     const { format, problem } = candidate;
     const isPickle = format === "checkpoint" || format === "pickle";
@@ -95,12 +80,12 @@ function withPickles({ candidates, ...part }: Part): Part {
 }
 
 /** What a store's copy holds, with what has to be said of it. */
-async function scanStorePath(path: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
+async function scanStorePath(path: RepositoryPath, context: Omit<Scan, "root">): Promise<ScannedPart> {
   const state = path.state?.();
   if (state?.kind === "pending" || state?.kind === "absent") {
     const looksLikeModel = state.kind === "absent";
     const problem = { reason: state.reason, unreadable: false, looksLikeModel };
-    const candidate = broken(path.name ?? modelStem(basename(path.path)), problem);
+    const candidate = brokenCandidate(path.name ?? modelStem(basename(path.path)), problem);
     // Nothing was ever seen of this store: there is nothing that could be missing now.
     return {
       candidates: [{ ...candidate, hidesOthers: true }],
@@ -112,7 +97,7 @@ async function scanStorePath(path: RepositoryPath, context: Omit<Scan, "root">):
   return state?.kind === "kept" ? withRemark(part, state.remark) : part;
 }
 
-function withRemark({ candidates, complete }: Part, remark: string): Part {
+function withRemark({ candidates, complete }: ScannedPart, remark: string): ScannedPart {
   const remarked = candidates.map((candidate) => ({
     ...candidate,
     remark: [candidate.remark, remark].filter((text) => text !== "").join("; "),
@@ -120,7 +105,7 @@ function withRemark({ candidates, complete }: Part, remark: string): Part {
   return { candidates: remarked, complete };
 }
 
-async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
+async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "root">): Promise<ScannedPart> {
   const fallback = name ?? modelStem(basename(path));
   try {
     const root = await context.fs.resolve(path);
@@ -128,7 +113,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
     const facts = await context.fs.facts(root);
     if (facts.kind === "other") {
       const reason = "it is neither a file nor a folder: give the path of a model or of a folder of models";
-      return { candidates: [broken(fallback, { reason, unreadable: false })], complete: true };
+      return { candidates: [brokenCandidate(fallback, { reason, unreadable: false })], complete: true };
     }
     if (facts.kind === "file") {
       const found = await inspectFile(scan, { name: basename(path), path: root, facts });
@@ -144,7 +129,10 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
   } catch (error) {
     const problem = problemOf(error, path, "");
     const looksLikeModel = !problem.unreadable;
-    return { candidates: [broken(fallback, { ...problem, looksLikeModel })], complete: looksLikeModel };
+    return {
+      candidates: [brokenCandidate(fallback, { ...problem, looksLikeModel })],
+      complete: looksLikeModel,
+    };
   }
 }
 
@@ -164,7 +152,7 @@ async function fromRepository(scan: Scan, root: string, listing: FolderListing):
     fromFolder(scan, join(root, name), { name }),
   );
   const refused = listing.refused.filter((entry) => hasModelSuffix(entry.name));
-  const problems = refused.map((entry) => broken(modelStem(entry.name), entry));
+  const problems = refused.map((entry) => brokenCandidate(modelStem(entry.name), entry));
   return [...files, ...folders.flat(), ...problems];
 }
 
@@ -172,7 +160,7 @@ function fromFile(
   file: FoundFile,
   { name, root }: { readonly name: string; readonly root: string },
 ): ModelCandidate {
-  return candidate(file, { name, version: "1", root, fingerprint: printOf(file.facts) });
+  return candidateOf(file, { name, version: "1", root, fingerprint: printOf(file.facts) });
 }
 
 async function fromFolder(
@@ -189,11 +177,11 @@ async function fromFolder(
         const inner = await listFolder(scan, join(folder, version));
         return fromVersion(inner, { name, version, root, parent: own });
       } catch (error) {
-        return broken(name, { version, ...problemOf(error, version) });
+        return brokenCandidate(name, { version, ...problemOf(error, version) });
       }
     });
   } catch (error) {
-    return [broken(name, { ...problemOf(error, folder), looksLikeModel: isModelName(name) })];
+    return [brokenCandidate(name, { ...problemOf(error, folder), looksLikeModel: isModelName(name) })];
   }
 }
 
@@ -209,14 +197,18 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   const { name, version, root, parent } = place;
   const refused = [...listing.refused, ...(parent?.refused ?? [])];
   const unreadable = refused.find((entry) => entry.unreadable);
-  if (unreadable !== undefined) return broken(name, { ...unreadable, version });
+  if (unreadable !== undefined) return brokenCandidate(name, { ...unreadable, version });
   const { code } = listing;
   const codeFile = (code ?? parent?.code)?.path;
   const isCodeAlone = code !== undefined && listing.models.length === 0;
   const chosen = isCodeAlone ? code : chooseModelFile(listing.models);
   const settings = refused.find((entry) => isSettingsFile(entry.name));
   if (settings !== undefined)
-    return broken(name, { version, reason: `${settings.name}: ${settings.reason}`, unreadable: false });
+    return brokenCandidate(name, {
+      version,
+      reason: `${settings.name}: ${settings.reason}`,
+      unreadable: false,
+    });
   const remarks = [...listing.remarks, ...(parent?.remarks ?? [])];
   const configFile = listing.configFile ?? parent?.configFile;
   const foreignFile = listing.foreignFile ?? parent?.foreignFile;
@@ -230,7 +222,7 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   if (typeof chosen === "string") {
     const reason = [chosen, ...remarks].join("; ");
     const looksLikeModel = parent !== undefined || isMeant(name, listing);
-    const problem = broken(name, {
+    const problem = brokenCandidate(name, {
       version,
       reason,
       unreadable: false,
@@ -245,7 +237,7 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
     ? { ...code, format: "code" as const }
     : listing.models.find((found) => found.name === chosen.name)!;
   return {
-    ...candidate(file, { name, version, root, fingerprint, codeFile }),
+    ...candidateOf(file, { name, version, root, fingerprint, codeFile }),
     foreignFile,
     labelsFile: listing.labelsFile ?? parent?.labelsFile,
     otherFiles,
@@ -260,133 +252,4 @@ function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }
   const given = listing.configFile ?? listing.foreignFile ?? listing.code;
   if (remarks.length > 0 || given !== undefined) return true;
   return isEmpty && isModelName(name);
-}
-
-function candidate(
-  file: PlainFile & { readonly format: FoundFormat },
-  {
-    name,
-    version,
-    root,
-    fingerprint,
-    codeFile,
-  }: {
-    readonly name: string;
-    readonly version: string;
-    readonly root: string;
-    readonly fingerprint: string;
-    readonly codeFile?: string | undefined;
-  },
-): ModelCandidate {
-  return {
-    name,
-    version,
-    file: file.path,
-    root,
-    format: file.format,
-    configFile: undefined,
-    foreignFile: undefined,
-    labelsFile: undefined,
-    settings: undefined,
-    otherFiles: [],
-    codeFile,
-    problem: nameProblem(name) ?? formatProblem(file.format, codeFile),
-    looksLikeModel: true,
-    remark: "",
-    unreadable: false,
-    bytes: file.facts.size,
-    fingerprint,
-  };
-}
-
-/** Why a file cannot be served, as far as its format says it. */
-function formatProblem(format: FoundFormat, codeFile: string | undefined): string | undefined {
-  if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
-  if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
-  return formatAdvice(format);
-}
-
-function broken(
-  name: string,
-  problem: {
-    readonly reason: string;
-    readonly unreadable: boolean;
-    readonly version?: string;
-    readonly looksLikeModel?: boolean;
-  },
-): ModelCandidate {
-  return {
-    name,
-    version: problem.version ?? "1",
-    file: "",
-    root: "",
-    format: "unknown",
-    configFile: undefined,
-    foreignFile: undefined,
-    labelsFile: undefined,
-    settings: undefined,
-    otherFiles: [],
-    codeFile: undefined,
-    problem: nameProblem(name) ?? problem.reason,
-    looksLikeModel: problem.looksLikeModel ?? true,
-    remark: "",
-    unreadable: problem.unreadable,
-    bytes: 0,
-    fingerprint: "",
-  };
-}
-
-/** What was thrown when a folder was looked at: by the file system, which may answer another time, or by us. */
-function problemOf(
-  error: unknown,
-  path: string,
-  what = "the folder ",
-): { readonly reason: string; readonly unreadable: boolean } {
-  if (error instanceof ServeError) return { reason: `${what}${error.message}`, unreadable: false };
-  return { reason: `${what}${faultReason(error, path)}`, unreadable: true };
-}
-
-function nameProblem(name: string): string | undefined {
-  if (isModelName(name)) return undefined;
-  return "the name cannot be served: rename it to letters, digits, '.', '_' and '-' (at most 128, the first a letter or digit)";
-}
-
-/** One list without doubles: of two candidates for one name and version the better format stays, then the earlier path. */
-function merge(parts: readonly Part[]): ScanResult {
-  const taken = new Map<string, ModelCandidate>();
-  const problems: string[] = [];
-  for (const candidate of parts.flatMap((part) => part.candidates)) {
-    // `lost+found` and its like.
-    if (!candidate.looksLikeModel && !isModelName(candidate.name)) continue;
-    const key = `${candidate.name}/${candidate.version}`;
-    const rival = taken.get(key);
-    const wins = rival === undefined || prefers(candidate, rival);
-    if (wins) taken.set(key, candidate);
-    if (rival === undefined) continue;
-    const [kept, left] = wins ? [candidate, rival] : [rival, candidate];
-    problems.push(
-      `model "${kept.name}" version ${kept.version} is claimed twice: serving ${describe(kept)}, not ${describe(left)}; rename one of them`,
-    );
-  }
-  const candidates = [...taken.values()].sort(byNameAndVersion);
-  return {
-    candidates,
-    problems,
-    complete: parts.every((part) => part.complete),
-    pending: parts.some((part) => part.pending === true),
-  };
-}
-
-function prefers(a: ModelCandidate, b: ModelCandidate): boolean {
-  if ((a.problem === undefined) !== (b.problem === undefined)) return a.problem === undefined;
-  return compareFormats(a.format, b.format) < 0;
-}
-
-function describe(candidate: ModelCandidate): string {
-  return candidate.file === "" ? "a folder without a model" : basename(candidate.file);
-}
-
-function byNameAndVersion(a: ModelCandidate, b: ModelCandidate): number {
-  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  return compareVersions(a.version, b.version);
 }

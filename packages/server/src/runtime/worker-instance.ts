@@ -2,10 +2,10 @@ import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Instance, InstanceState } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
+import type { ReportListener } from "../base/metric-report.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
-import { protocolError } from "../worker/frame.ts";
 import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { LineLimit } from "../worker/line-limit.ts";
 import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
@@ -14,6 +14,7 @@ import type { FileIdentity } from "./file-identity.ts";
 import type { LoadCaution } from "./load-caution.ts";
 import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
+import { pieceReader } from "./pieces.ts";
 import type { LoadSpec } from "./runtime.ts";
 import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 import { whenIdle } from "./when-idle.ts";
@@ -33,6 +34,8 @@ export interface WorkerInstanceOptions {
   /** Makes later starts of the model faster; called when this instance has nothing to do. */
   optimise(): void;
   onProgress(stage: string): void;
+  /** Told of the numbers that the model reports. Default: nobody is. */
+  readonly onReports?: ReportListener | undefined;
   onStateChange(instance: Instance): void;
   readonly clock: Clock;
   readonly random: () => number;
@@ -50,6 +53,8 @@ export class WorkerInstance implements Instance {
   readonly #options: WorkerInstanceOptions;
   readonly #slot: Supervisor;
   readonly #logLimit: LineLimit;
+  /** Of runs whose pieces nobody takes. */
+  readonly #readReports: Call["onBytes"];
   #description: ModelDescription | undefined;
   #stopMemoryWatch: (() => void) | undefined;
   #stopWarmUp: (() => void) | undefined;
@@ -61,6 +66,7 @@ export class WorkerInstance implements Instance {
     this.id = options.id;
     this.#options = options;
     this.#logLimit = new LineLimit(options.clock, MAX_FAILURES_LOGGED_PER_SECOND);
+    this.#readReports = pieceReader(undefined, options.onReports);
     this.#slot = new Supervisor({
       acquire: options.acquire,
       prepare: (worker) => this.#load(worker),
@@ -103,7 +109,11 @@ export class WorkerInstance implements Instance {
       header,
       chunks,
       timeoutMs: this.#timeoutMs(),
-      onBytes: request.onPiece === undefined ? undefined : pieceReader(request.onPiece),
+      mayOvertake: this.#description?.runsAtOnce !== undefined,
+      onBytes:
+        request.onPiece === undefined
+          ? this.#readReports
+          : pieceReader(request.onPiece, this.#options.onReports),
     };
     return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
   }
@@ -236,17 +246,6 @@ export class WorkerInstance implements Instance {
     if (state.kind === "ready") logger.info({ pid: state.worker.pid }, "a model's worker is ready");
     this.#options.onStateChange(this);
   }
-}
-
-const ROW_BYTES = 4;
-
-/** A piece's header is the row, as u32, and what the model says of it. */
-function pieceReader(onPiece: NonNullable<RunRequest["onPiece"]>): NonNullable<Call["onBytes"]> {
-  return (header, body) => {
-    if (header.length < ROW_BYTES) throw protocolError("a piece of an answer names no row");
-    const row = new DataView(header.buffer, header.byteOffset).getUint32(0, true);
-    onPiece(row, { head: header.subarray(ROW_BYTES), body });
-  };
 }
 
 function notReady(state: Exclude<SupervisorState, { kind: "ready" }>): ServeError {

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Instance } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
+import type { ReportListener } from "../base/metric-report.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { Sandbox } from "../worker/sandbox.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -29,6 +30,8 @@ export interface WorkerRuntimeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Keeps workers from the rest of the machine. Default: they may do what the server's user may. */
   readonly sandbox?: Sandbox | undefined;
+  /** Told of the numbers that models report. Default: nobody is. */
+  readonly onReports?: ReportListener | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1); spreads restarts. */
   readonly random: () => number;
@@ -42,6 +45,7 @@ interface Dependencies {
   readonly optimiser: Optimiser;
   /** Starts a worker in a thread, for models with `isolation: "thread"`. */
   spawnThread(id: string): Worker;
+  readonly onReports: ReportListener | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
@@ -88,6 +92,7 @@ export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
         },
       );
     },
+    onReports: options.onReports,
     clock,
     random,
     logger,
@@ -159,6 +164,7 @@ interface WorkerModelOptions {
   optimise(): void;
   onProgress(stage: string): void;
   onEnd(): void;
+  readonly onReports: ReportListener | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
@@ -191,6 +197,7 @@ class WorkerModel implements LoadedModel {
         acquire: options.acquire,
         optimise: options.optimise,
         onProgress: options.onProgress,
+        onReports: options.onReports,
         onStateChange: (instance) => this.#notify(instance),
         clock: options.clock,
         random: options.random,

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { type ErrorCode, isErrorCode, isErrorReason, ServeError } from "../base/errors.ts";
 import { FRAME_KINDS, type Frame, protocolError } from "./frame.ts";
-import { type Call, type CallResult, workerDiedError } from "./worker.ts";
+import { type Call, type CallResult, workerDiedAmongError, workerDiedError } from "./worker.ts";
 
 interface Pending {
   readonly call: Call;
@@ -26,7 +26,7 @@ const STALL_GRACE_MS = 50;
 
 /**
  * The calls a worker has not answered, oldest first. A worker works in order, so the oldest is the one that may be executing, and only
- * its time runs. One timer watches them all; it is armed when it is needed and not once per call.
+ * its time runs; calls that may overtake others run beside it, and have their time when they are the oldest. One timer watches them all; it is armed when it is needed and not once per call.
  */
 export class PendingCalls {
   readonly #clock: Clock;
@@ -66,8 +66,8 @@ export class PendingCalls {
   /** Settles or notifies the call that a frame belongs to. Throws `worker_protocol` for a frame that belongs to none. */
   take(frame: Frame): void {
     const oldest = this.#calls.entries().next();
-    if (oldest.done || oldest.value[0] !== frame.id) throw protocolError("it answered a call out of turn");
-    const pending = oldest.value[1];
+    const isOldest = !oldest.done && oldest.value[0] === frame.id;
+    const pending = isOldest ? oldest.value[1] : this.#overtaking(frame.id);
     if (frame.kind === FRAME_KINDS.note) {
       const { onNote, onBytes } = pending.call;
       if (onBytes !== undefined) onBytes(frame.header, frame.payload);
@@ -77,7 +77,7 @@ export class PendingCalls {
     const error = frame.kind === FRAME_KINDS.result ? undefined : decodeError(frame.header);
     this.#calls.delete(frame.id);
     this.#answered++;
-    this.#startNext();
+    if (isOldest) this.#startNext();
     if (error === undefined) pending.resolve(frame);
     else pending.reject(error);
   }
@@ -93,13 +93,22 @@ export class PendingCalls {
   rejectAll(blame: ServeError, reason: string): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    const areAmong = this.#calls.size > 1;
     let isOldest = true;
     for (const pending of this.#calls.values()) {
-      pending.reject(isOldest ? blame : workerDiedError(reason, "waiting"));
+      if (areAmong && pending.call.mayOvertake === true && (!isOldest || blame.reason === "worker_died"))
+        pending.reject(workerDiedAmongError(reason));
+      else pending.reject(isOldest ? blame : workerDiedError(reason, "waiting"));
       isOldest = false;
     }
     this.#calls.clear();
     this.#idle?.resolve();
+  }
+
+  #overtaking(id: number): Pending {
+    const pending = this.#calls.get(id);
+    if (pending?.call.mayOvertake !== true) throw protocolError("it answered a call out of turn");
+    return pending;
   }
 
   #startNext(): void {

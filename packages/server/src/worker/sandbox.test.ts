@@ -1,6 +1,6 @@
 // Tests what a hostile program can do as a worker: with the sandbox nothing of what it can do without, and what a worker needs.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -12,7 +12,9 @@ import { promisify } from "node:util";
 import { systemClock } from "../base/clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import { until } from "../base/until.kit.ts";
-import { createSandbox, missingForSandbox } from "./sandbox.ts";
+import { findSandbox } from "./find-sandbox.ts";
+import { CALL_NUMBERS } from "./refused-calls.ts";
+import { createSandbox, missingForSandbox, type Sandbox } from "./sandbox.ts";
 import { nodeCommand, WorkerProcess } from "./worker-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sconce-hostile-"));
@@ -21,8 +23,9 @@ mkdirSync(at("root"));
 mkdirSync(at("models"));
 writeFileSync(at("models", "weights"), "weights");
 writeFileSync(at("secret"), "CANARY");
-const sandbox = createSandbox({ reads: [at("models")], root: at("root") });
-const missing = missingForSandbox(sandbox);
+const options = { reads: [at("models")], root: at("root") };
+const bare = createSandbox(options);
+const { sandbox = bare, missing, unfiltered } = findSandbox(options);
 
 const listener = createServer((socket) => socket.destroy());
 before(async () => {
@@ -132,7 +135,7 @@ describe("a hostile program", { skip: missing }, () => {
       id: "w",
       command: nodeCommand(pathToFileURL(entry)),
       env: {},
-      sandbox: createSandbox({ reads: [at("models"), packages, modules], root: at("root") }),
+      sandbox: findSandbox({ reads: [at("models"), packages, modules], root: at("root") }).sandbox,
       clock: systemClock,
       logger: silentLogger,
       startTimeoutMs: 60_000,
@@ -143,6 +146,42 @@ describe("a hostile program", { skip: missing }, () => {
     worker.destroy("the test is over");
     await worker.ended;
     await until("the worker is gone", () => !existsSync(`/proc/${pid}`));
+  });
+});
+
+const PERL = "/usr/bin/perl";
+/** Makes each call that is named by its number, with nothing but zeros, and says its error: 0 for none. */
+const CALLS = `$| = 1; for my $call (@ARGV) { $! = 0; my $done = syscall($call, 0, 0, 0, 0, 0, 0); print $done < 0 ? $! + 0 : 0, "\\n" }`;
+const SOCKETS = `use Socket; for my $family (@ARGV) { $! = 0; print socket(my $one, $family, SOCK_STREAM, 0) ? 0 : $! + 0, "\\n" }`;
+const [ENOSYS, EAFNOSUPPORT] = [38, 97];
+
+function errorsOf(within: Sandbox, script: string, values: readonly number[]): number[] {
+  const [program, ...args] = within.wrap([PERL, "-e", script, "--", ...values.map(String)]);
+  return execFileSync(program, args, { env: { LANG: "C" }, encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .map(Number);
+}
+
+describe("system calls", { skip: missing ?? unfiltered ?? !existsSync(PERL) }, () => {
+  const { refused } = CALL_NUMBERS[process.arch]!;
+  const names = Object.keys(refused);
+
+  test("that no worker needs do not exist in the sandbox, and do without its filter", () => {
+    const errors = errorsOf(sandbox, CALLS, Object.values(refused));
+    const made = names.filter((_, i) => errors[i] !== ENOSYS);
+    assert.deepEqual(made, []);
+    const free = errorsOf(bare, CALLS, Object.values(refused));
+    const known = names.filter((_, i) => free[i] !== ENOSYS);
+    for (const name of ["ptrace", "mount", "unshare", "setns", "chroot", "personality"])
+      assert.ok(known.includes(name), `without the filter there is ${name}`);
+  });
+
+  test("for sockets make none of a family but that of files", () => {
+    // AF_UNIX, AF_INET, AF_NETLINK; the last two could be made in a network without devices.
+    const families = [1, 2, 16];
+    assert.deepEqual(errorsOf(sandbox, SOCKETS, families), [0, EAFNOSUPPORT, EAFNOSUPPORT]);
+    assert.deepEqual(errorsOf(bare, SOCKETS, families.slice(0, 2)), [0, 0]);
   });
 });
 

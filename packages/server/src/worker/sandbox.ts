@@ -14,6 +14,17 @@ export interface SandboxOptions {
   readonly reads: readonly string[];
   /** An empty folder of the server's own, over which each worker's root is mounted where nobody else sees it. */
   readonly root: string;
+  /** Refuses workers the system calls that none needs. Default: they may make any. */
+  readonly filter?: LoadedFilter | undefined;
+}
+
+/** A filter of system calls, and what loads it between the sandbox and the worker. */
+export interface LoadedFilter {
+  readonly loader: "setpriv" | "perl";
+  /** As `callFilter` makes it. */
+  readonly program: Uint8Array;
+  /** The number of the call that loads it. */
+  readonly seccomp: number;
 }
 
 /** Programs, libraries and what they look up to start; a link among them is made again as a link. */
@@ -42,10 +53,11 @@ const UNSHARE = [
   "--fork",
   "--kill-child",
 ] as const;
+const ABSENT = "ENOENT";
 const PROBE_LIMIT_MS = 20_000;
 
 /** Namespaces of Linux, entered by programs of util-linux: no network, no other processes, and no files but some. */
-export function createSandbox({ reads, root }: SandboxOptions): Sandbox {
+export function createSandbox({ reads, root, filter }: SandboxOptions): Sandbox {
   const common = [...SYSTEM, ...programFolders(process.execPath), ...reads];
   return {
     wrap(command) {
@@ -59,6 +71,7 @@ export function createSandbox({ reads, root }: SandboxOptions): Sandbox {
         SANDBOX_SCRIPT,
         "sandbox",
         root,
+        ...filterArguments(filter),
         ...places,
         "--",
         ...command,
@@ -67,10 +80,24 @@ export function createSandbox({ reads, root }: SandboxOptions): Sandbox {
   };
 }
 
+function filterArguments(filter: LoadedFilter | undefined): readonly string[] {
+  if (filter === undefined) return ["", "", ""];
+  const octal = Array.from(filter.program, (byte) => `\\${byte.toString(8).padStart(3, "0")}`);
+  return [filter.loader, octal.join(""), String(filter.seccomp)];
+}
+
 /** Why this machine has no such sandbox, in words; undefined: it has. Starts one, which takes some milliseconds. */
 export function missingForSandbox(sandbox: Sandbox): string | undefined {
   if (process.platform !== "linux") return "it needs Linux";
-  const [program, ...args] = sandbox.wrap(["/bin/sh", "-c", "exit 0"]);
+  const said = failureIn(sandbox, "exit 0");
+  if (said === undefined) return undefined;
+  if (said === ABSENT) return "the program unshare (util-linux) is not installed";
+  return `the system refuses user namespaces or mounts in them${said === "" ? "" : ` (${said})`}`;
+}
+
+/** Runs a script of the shell as a worker would run. Undefined: it ended well; else the last line of what it said, or `ABSENT`. */
+export function failureIn(sandbox: Sandbox, script: string): string | undefined {
+  const [program, ...args] = sandbox.wrap(["/bin/sh", "-c", script]);
   try {
     execFileSync(program, args, {
       stdio: ["ignore", "ignore", "pipe"],
@@ -80,9 +107,8 @@ export function missingForSandbox(sandbox: Sandbox): string | undefined {
     return undefined;
   } catch (error) {
     const { code, stderr } = error as { readonly code?: string; readonly stderr?: Buffer };
-    if (code === "ENOENT") return "the program unshare (util-linux) is not installed";
-    const said = stderr?.toString().trim().split("\n").at(-1) ?? "";
-    return `the system refuses user namespaces or mounts in them${said === "" ? "" : ` (${said.slice(0, 200)})`}`;
+    if (code === "ENOENT") return ABSENT;
+    return (stderr?.toString().trim().split("\n").at(-1) ?? "").slice(0, 200);
   }
 }
 

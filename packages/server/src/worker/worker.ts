@@ -8,6 +8,8 @@ export interface Call {
   readonly chunks: readonly Uint8Array[];
   /** From the moment the worker may have begun it. When it passes, the worker is killed. */
   readonly timeoutMs: number;
+  /** The worker may begin it while it still works on those before it, and answer it before them. Default: it does not. */
+  readonly mayOvertake?: boolean;
   /** Receives what the worker tells while it works on the call. */
   readonly onNote?: ((text: string) => void) | undefined;
   /** In place of `onNote`, for notes that are no text. The two are views on one block that the receiver owns. */
@@ -59,6 +61,15 @@ export function workerDiedError(reason: string, role: "executing" | "waiting"): 
     reason: role === "executing" ? "worker_died" : "worker_died_waiting",
     cause: reason,
   });
+}
+
+/** The same for a call that was executed beside others: any of them may be to blame. */
+export function workerDiedAmongError(reason: string): ServeError {
+  return new ServeError(
+    "unavailable",
+    `the model's worker ended while it ran this request beside others: ${reason}`,
+    { reason: "worker_died_among", cause: reason },
+  );
 }
 
 /** The system did not start a worker: it has no descriptors, processes or memory left. It is not a model's fault, and it may pass. */

@@ -61,6 +61,14 @@ export function mutates(node: Node): boolean {
     : schema.params.some((param) => param.isMutated);
 }
 
+/** The values that the graphs of a node write into, and which result each then is. */
+export function writtenByGraphs({ args }: Node): ReadonlyMap<string, number> {
+  for (const arg of args.values()) if (arg.kind === "graph" && arg.graph.written) return arg.graph.written;
+  return NOTHING;
+}
+
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
 /** Whether a result is its operand under a second name: what changes the shape of one changes that of the other. */
 export function isSameTensor(node: Node, aliasing: Aliasing): boolean {
   return aliasing === "same" && !/^aten\.(alias|detach)\./.test(node.target);

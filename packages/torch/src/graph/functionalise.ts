@@ -1,5 +1,5 @@
 import { schemaOf } from "../aten/schemas.ts";
-import { aliasingOf, copyCondition, isSameTensor, mutates } from "./aliasing.ts";
+import { aliasingOf, copyCondition, isSameTensor, mutates, writtenByGraphs } from "./aliasing.ts";
 import {
   functionalVariant,
   laysOutInPlace,
@@ -31,7 +31,7 @@ export interface Functionalised {
  * views of that root are recalculated when they are next used. `shared` lists groups of inputs that lie in the same memory.
  */
 export function functionalise(graph: Graph, shared: readonly (readonly string[])[] = []): Functionalised {
-  if (!graph.nodes.some((node) => mutates(node) || severalWrites(node) !== undefined))
+  if (!graph.nodes.some((node) => mutates(node) || severalWrites(node) !== undefined || writesWithin(node)))
     return { graph, unsupported: [], mutatedInputs: [], demands: [] };
   const pass = new Functionaliser(graph, shared);
   for (const node of graph.nodes) pass.visit(node);
@@ -83,10 +83,20 @@ class Functionaliser {
     return view.root;
   }
 
-  /** A node that writes nothing: its operands are brought up to date, its results become views or new roots. */
+  /** The graphs of a node write: what they answer for it are new values of what they wrote into. */
+  #writeWithin(node: Node): void {
+    for (const [name, at] of writtenByGraphs(node)) {
+      const view = this.#views.get(name);
+      const result = node.outputs[at] ?? "";
+      if (view !== undefined) this.#write(view, result, node);
+    }
+  }
+
+  /** A node that writes nothing itself: its operands are brought up to date, its results become views or new roots. */
   #functional(node: Node): void {
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     this.#nodes.push({ ...node, args });
+    this.#writeWithin(node);
     const aliasing = aliasingOf(node, (name) => this.#typeNow(name));
     const operand = this.#viewOf(node.args.get("self") ?? node.args.get("input"));
     for (const [index, name] of node.outputs.entries()) {
@@ -307,4 +317,8 @@ class Functionaliser {
   #report(node: Node, reason: string): void {
     this.#unsupported.push({ op: node.target, reason });
   }
+}
+
+function writesWithin(node: Node): boolean {
+  return writtenByGraphs(node).size > 0;
 }

@@ -64,6 +64,8 @@ export interface Graph {
   readonly outputs: readonly Arg[];
   readonly nodes: readonly Node[];
   readonly values: ReadonlyMap<string, ValueType>;
+  /** Of a graph in a node: the inputs that it writes into, for all who hold them, and which of the node's results each then is. */
+  readonly written?: ReadonlyMap<string, number>;
 }
 
 export interface Node {

@@ -72,7 +72,7 @@ function optimizeSubgraphs(node: Node, found: Findings): Node {
   const args = [...node.args].map(([name, arg]): [string, Arg] => {
     if (arg.kind !== "graph") return [name, arg];
     const { graph, mutatedInputs } = optimizeGraph(arg.graph, [], found);
-    if (mutatedInputs.length > 0) {
+    if (mutatedInputs.some((input) => arg.graph.written?.has(input) !== true)) {
       const reason = "one of its graphs writes into what it is given; write into a clone";
       found.unsupported.push({ op: node.target, reason, count: 1 });
     }

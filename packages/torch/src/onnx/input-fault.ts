@@ -37,6 +37,8 @@ const NEEDS = {
     "needs offsets from 0 to the size of what they divide that do not fall, and these are others",
   "quantiles from 0 to 1": "needs quantiles from 0 to 1, and one is not between them",
   "enough elements": "takes an element for each that its mask picks, and there are fewer",
+  "numbers that fit":
+    "fills with a number that the dtype of its tensor has to hold, and this one does not fit",
   "windows that leave no gap": "needs windows that overlap, and somewhere there is none, or no signal at all",
   room: "takes numbers that ask for at most 134217728 places, and these ask for more",
   "the pivots of its factors":

@@ -7,6 +7,7 @@ import { convertNumber, numberFunction } from "./numbers.ts";
 import { isUnknown } from "./op-caller.ts";
 import { axisOf, numeric } from "./shapes/dims.ts";
 import { codeOfDtype, isFloat, tensorType } from "./shapes/shape-args.ts";
+import { isDataSize } from "./size-need.ts";
 import { stringOf, TEXT_BUILTINS } from "./text-builtins.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
 import {
@@ -78,6 +79,9 @@ const compares =
   (isEqual: boolean): Builtin =>
   ([a, b]) => {
     if (a === undefined || b === undefined || a.kind === "tensor" || b.kind === "tensor") return undefined;
+    // What the data decide is left to arithmetic, which answers a truth that only the run knows.
+    if ([a, b].every(isNumber) && [a, b].some((value) => isNumber(value) && isDataSize(value.value)))
+      return undefined;
     const result = equal(a, b);
     return result === undefined ? undefined : bool(result === isEqual);
   };

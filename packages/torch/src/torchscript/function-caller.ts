@@ -1,11 +1,12 @@
 import { isBuiltin, plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
+import { grownBuiltin } from "./grown-list-builtins.ts";
 import { range } from "./literals.ts";
 import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
 import type { FunctionDef } from "./source-ast.ts";
 import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
-import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
+import { bool, isGrown, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Ops with schemas that are not PyTorch's own. */
 const OTHER_OPS = /^(torchvision|transformers|quantized_decomposed|torchao)\./;
@@ -61,6 +62,10 @@ export class FunctionCaller {
   torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
     return this.#guarded(`aten.${name}`, () => {
       const [a, b] = args;
+      const grown = isGrown(a)
+        ? grownBuiltin(name, { list: a, args, kwargs, ops: this.#reading.ops })
+        : undefined;
+      if (grown !== undefined) return grown;
       if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
         const isSame = this.#reading.ops.isSameTensor(a, b);
         return isSame === undefined
@@ -86,7 +91,7 @@ export class FunctionCaller {
   #guarded(op: string, run: () => Value): Value {
     try {
       const value = run();
-      if (value.kind === "list") this.#budget.step(value.items.length);
+      if (value.kind === "list" && !isGrown(value)) this.#budget.step(value.items.length);
       return value;
     } catch (error) {
       const isOfData = error instanceof UnprovenSize && this.#reading.ops.isOfData(error.need);

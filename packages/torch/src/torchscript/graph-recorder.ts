@@ -14,6 +14,7 @@ import {
 } from "../graph/ir.ts";
 import { type SymSymbol, symbol } from "../graph/sym.ts";
 import { fromBfloatBits, fromHalfBits } from "../half-floats.ts";
+import { MemorySharing } from "./memory-sharing.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { DATA_SIZE } from "./size-need.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
@@ -35,6 +36,14 @@ export class GraphRecorder {
   /** Says where the code stands that is being read; undefined: nodes do not keep that. */
   placeNow: (() => CodePlace | undefined) | undefined;
 
+  readonly sharing: MemorySharing = new MemorySharing((name) => this.values.get(name));
+  #depth = 0;
+
+  /** Whether nodes become a part of a graph within the program's. */
+  get isCapturing(): boolean {
+    return this.#depth > 0;
+  }
+
   get nodes(): Node[] {
     return this.#nodes;
   }
@@ -43,6 +52,7 @@ export class GraphRecorder {
   capture(run: () => void): Node[] {
     const [around, replaced] = [this.#nodes, this.#replaced.size];
     this.#nodes = [];
+    this.#depth += 1;
     try {
       run();
       if (this.#replaced.size > replaced)
@@ -50,6 +60,7 @@ export class GraphRecorder {
       return this.#nodes;
     } finally {
       this.#nodes = around;
+      this.#depth -= 1;
     }
   }
 
@@ -129,7 +140,9 @@ export class GraphRecorder {
       throw new ModelFileError("limit", `the program has more than ${MAX_NODES} operations, loops unrolled`);
     }
     const results = types.map((type) => this.input(hint, type));
-    this.nodes.push({ target, args, outputs: results.map((result) => result.name), ...this.#placed });
+    const node = { target, args, outputs: results.map((result) => result.name), ...this.#placed };
+    this.nodes.push(node);
+    this.sharing.note(node);
     return results;
   }
 

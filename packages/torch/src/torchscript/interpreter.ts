@@ -1,7 +1,7 @@
 import { itemsOf } from "../checkpoint/pickle-value.ts";
 import type { CodePlace } from "../code-place.ts";
 import { ModelFileError } from "../errors.ts";
-import type { Frame } from "./branches.ts";
+import type { Frame } from "./containers.ts";
 import { keyOfValue } from "./dict-builtins.ts";
 import { FunctionCaller } from "./function-caller.ts";
 import { constant, subscript } from "./literals.ts";
@@ -12,7 +12,16 @@ import { ReadingBudget } from "./reading-budget.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
 import { asDeclared } from "./typed-value.ts";
 import { ADVICE, UnprovenSize, UnsupportedOp, unsupportedOp } from "./unsupported-op.ts";
-import { isNumber, NONE_VALUE, type NumberValue, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
+import {
+  isGrown,
+  isNumber,
+  NONE_VALUE,
+  type NumberValue,
+  type ObjectValue,
+  UNKNOWN,
+  UNSET,
+  type Value,
+} from "./value.ts";
 
 /** Contexts that change nothing at inference. */
 const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
@@ -338,7 +347,7 @@ export class Interpreter {
       case "attribute":
         return this.#attribute(this.#evaluate(expr.object, frame), expr.name);
       case "subscript":
-        return subscript(this.#evaluate(expr.object, frame), this.#evaluate(expr.index, frame));
+        return this.#subscript(this.#evaluate(expr.object, frame), this.#evaluate(expr.index, frame));
       case "list":
       case "tuple":
         return { kind: expr.kind, items: expr.items.map((item) => this.#evaluate(item, frame)) };
@@ -357,6 +366,12 @@ export class Interpreter {
       case "call":
         return this.#call(expr, frame);
     }
+  }
+
+  #subscript(object: Value, index: Value): Value {
+    return isGrown(object)
+      ? this.#functions.torch("__getitem__", [object, index], new Map())
+      : subscript(object, index);
   }
 
   #dict(entries: readonly (readonly [Expr, Expr])[], frame: Frame): Value {
@@ -414,7 +429,7 @@ export class Interpreter {
     if (path === "annotate" || path === "unchecked_cast") {
       return asDeclared(this.#evaluate(expr.args[1]!, frame), expr.args[0]);
     }
-    if (path === "uninitialized") return UNKNOWN;
+    if (path === "uninitialized") return UNSET;
     const args = expr.args.map((arg) => this.#evaluate(arg, frame));
     const kwargs = new Map(expr.kwargs.map(({ name, value }) => [name, this.#evaluate(value, frame)]));
     if (callee.kind === "method") return this.method(callee.object, callee.name, args, kwargs);

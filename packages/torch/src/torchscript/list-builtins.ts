@@ -19,8 +19,13 @@ const changes =
     if (list?.kind !== "list") return undefined;
     if (list.isStored === true)
       return unsupportedOp("it changes a list of the module, which would outlive the call");
+    if (list.isChosen === true) return unsupportedOp(CHANGES_CHOSEN);
     return change(list, args);
   };
+
+/** Why a list stays as it is that branches have put together. */
+export const CHANGES_CHOSEN =
+  "it changes a list that is one of several, by what only the run decides; change a copy of it (list(…))";
 
 /** An integer that must be known now; undefined when there is none. */
 export function knownIndex(value: Value | undefined): number | undefined {

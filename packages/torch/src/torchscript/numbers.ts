@@ -1,6 +1,7 @@
 import { boundsOf, greatest, least } from "../graph/bounds.ts";
 import { add, type Dim, keyOf, mul, type SymNode, sameDim, sub, sym } from "../graph/sym.ts";
 import { requireSome, sumOfSizes } from "./shapes/dims.ts";
+import { isDataSize } from "./size-need.ts";
 import { UnprovenSize, unsupportedOp } from "./unsupported-op.ts";
 import { bool, isNumber, type NumberValue, type Value } from "./value.ts";
 
@@ -187,5 +188,6 @@ export function convertNumber(kind: Kind, value: Value): NumberValue {
   const { min, max } = boundsOf(number.value);
   if (min > 0 || max < 0) return bool(true);
   if (number.kind === "bool") return number;
+  if (isDataSize(number.value)) return { kind, value: sym("ne", number.value, 0) };
   throw new UnprovenSize(`whether ${keyOf(number.value)} is zero`, { kind: "numbers", dims: [number.value] });
 }

@@ -1,13 +1,13 @@
 import { schemaOf } from "../aten/schemas.ts";
 import { turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
-import { sameDims, symbolsOf } from "../graph/sym.ts";
+import { type Dim, sameDims, sym, symbolsOf } from "../graph/sym.ts";
 import { Branches } from "./branches.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
+import { keepApart } from "./grown-list.ts";
 import { ImageBlocks } from "./image-blocks.ts";
-import { tensorOfList } from "./list-tensors.ts";
 import { Loops } from "./loops.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
@@ -17,8 +17,10 @@ import { requireSame } from "./shapes/dims.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { shapeOf } from "./shapes/table.ts";
 import { dimsOf, type SizeNeed } from "./size-need.ts";
+import { numberTensor } from "./stand-in.ts";
+import { tensorOfList } from "./tensor-of-list.ts";
 import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
-import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
+import { isGrown, isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Ops that do nothing at inference: they answer their input. */
 const IDENTITIES = new Set([
@@ -74,8 +76,10 @@ export class OpCaller {
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
-    const listed = tensorOfList(call, this.#calls);
-    if (listed !== undefined) return listed;
+    const made = tensorOfList(call, (name, args) =>
+      this.call({ op: `aten.${name}`, args, kwargs: new Map() }),
+    );
+    if (made !== undefined) return made;
     const filled = this.#intoOut(call);
     if (filled !== undefined) return filled;
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
@@ -110,7 +114,7 @@ export class OpCaller {
 
   #current(call: WrittenCall): WrittenCall {
     const now = (value: Value): Value =>
-      value.kind === "list" && value.items.some((item) => this.current(item) !== item)
+      value.kind === "list" && !isGrown(value) && value.items.some((item) => this.current(item) !== item)
         ? { ...value, items: value.items.map(now) }
         : this.current(value);
     const kwargs = new Map([...call.kwargs].map(([name, value]) => [name, now(value)] as const));
@@ -185,6 +189,22 @@ export class OpCaller {
     return new Loops(this.#recorder);
   }
 
+  /** Remembers that a list holds a copy of a tensor. */
+  keepApart(item: Value): void {
+    keepApart(this.#recorder, item);
+  }
+
+  /** Records a check that a count which only the run knows is not 0. */
+  requireSome(count: Dim, said: string): void {
+    if (typeof count === "number" && count > 0) return;
+    const isThere = numberTensor({ kind: "bool", value: sym("ge", count, 1) });
+    const args = new Map([
+      ["self", this.#recorder.arg(isThere, "Tensor")],
+      ["assert_msg", { kind: "string", value: said } as const],
+    ]);
+    this.#recorder.emit("aten._assert_async.msg", args, []);
+  }
+
   /** Whether a need is about sizes that only the data knows. */
   isOfData(need: SizeNeed): boolean {
     const names = dimsOf(need).flatMap((dim) => [...symbolsOf(dim)]);
@@ -207,7 +227,19 @@ export class OpCaller {
       if (value !== undefined) nodeArgs.set(param.name, this.#recorder.arg(value, param.type));
       else if (param.default !== undefined) nodeArgs.set(param.name, param.default);
     }
+    const written = schema.params[0]?.isMutated === true ? args.get(schema.params[0].name) : undefined;
+    if (
+      written?.kind === "tensor" &&
+      written.name !== undefined &&
+      this.#recorder.sharing.isKept(written.name)
+    )
+      return unsupportedOp(
+        "it writes into a tensor that a list holds whose length only the run knows; append a clone",
+      );
     const results = this.#recorder.emit(target, nodeArgs, types);
+    // Within a branch or loop it has to be seen that a variable still holds the same tensor.
+    if (written?.kind === "tensor" && this.#recorder.isCapturing && isSameType(written.type, types[0]))
+      return written;
     this.#blocks.note(target, [...args.values()], results);
     const [first] = schema.returns;
     if (schema.returns.length > 1) return { kind: "tuple", items: results };
@@ -225,6 +257,10 @@ function refuseOld({ schema: { target }, args }: BoundCall, version: number): vo
 
 function isGiven(value: Value): boolean {
   return value.kind !== "none";
+}
+
+function isSameType(a: TensorType, b: TensorType | undefined): boolean {
+  return b !== undefined && a.dtype === b.dtype && sameDims(a.dims, b.dims);
 }
 
 /** `_convolution_mode` is `convNd` with its padding as text: N comes from the result. */
@@ -278,6 +314,7 @@ function asNumber(value: Value): NumberValue | undefined {
 
 /** Whether a value is, or holds, the result of a refused op. */
 export function isUnknown(value: Value): boolean {
+  if (isGrown(value)) return false;
   if (value.kind === "list" || value.kind === "tuple") return value.items.some(isUnknown);
   if (value.kind === "dict") return [...value.entries.values()].some(isUnknown);
   return value.kind === "unknown";

@@ -4,7 +4,6 @@ import { product, type SymSymbol } from "../graph/sym.ts";
 import type { CodeLibrary } from "./code-library.ts";
 import { GraphRecorder } from "./graph-recorder.ts";
 import { Interpreter } from "./interpreter.ts";
-import { RETURNS_IN_LOOP } from "./loops.ts";
 import { ModuleState, type StateNumbers, stateProblem } from "./module-state.ts";
 import { ObjectGraph } from "./object-graph.ts";
 import { isUnknown, OpCaller } from "./op-caller.ts";
@@ -13,8 +12,8 @@ import { checkInputs, type InputTypes, type StatedInputs } from "./script-inputs
 import type { SizeFacts } from "./size-facts.ts";
 import type { ClassDef, FunctionDef, FunctionParam } from "./source-ast.ts";
 import { UnsupportedLog } from "./unsupported-log.ts";
-import { ADVICE, UnprovenSize, UnsupportedOp } from "./unsupported-op.ts";
-import { NONE_VALUE, type NumberValue, type Value } from "./value.ts";
+import { ADVICE, UnprovenSize, UnsupportedOp, unsupportedOp } from "./unsupported-op.ts";
+import { isGrown, NONE_VALUE, type NumberValue, type Value } from "./value.ts";
 
 /** An archive, opened. */
 export interface Script {
@@ -82,7 +81,9 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
   const states = state.begin(module, { tensors: own, numbers: known.numbers }, recorder);
   let result: Value = NONE_VALUE;
   try {
-    result = interpreter.method(module, "forward", [], fed.args);
+    const answer = interpreter.method(module, "forward", [], fed.args);
+    if (holdsGrown(answer)) unsupportedOp(GROWN_RESULT);
+    result = answer;
   } catch (error) {
     if (!(error instanceof UnsupportedOp || error instanceof UnprovenSize)) throw error;
     const follows = error instanceof UnsupportedOp && error.isFollower && unsupported.list().length > 0;
@@ -95,7 +96,7 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
     ...outputsOf(result, recorder, taken),
     ...stateOutputs({ state, types, unsupported }, recorder),
   ];
-  if (isUnknown(result) && unsupported.list().length === 0) unsupported.add("control flow", RETURNS_IN_LOOP);
+  if (isUnknown(result) && unsupported.list().length === 0) unsupported.add("control flow", NO_RESULT);
   const program: Program = {
     detail: `TorchScript archive, version ${script.version}`,
     graph: {
@@ -162,4 +163,16 @@ function rowMajor(type: TensorType): TensorType {
 function rangeOf(range: SymSymbol["range"]): SymbolRange {
   const max = range?.max ?? Number.POSITIVE_INFINITY;
   return { min: range?.min ?? 1, max: Number.isFinite(max) ? max : undefined };
+}
+
+const NO_RESULT =
+  "it returns what no way through it gives a value; give a variable the result before the loop, and return it behind";
+
+const GROWN_RESULT =
+  "it returns a list that the data lengthen, and an answer has a fixed number of tensors: join them with torch.stack or torch.cat, and return that";
+
+function holdsGrown(value: Value): boolean {
+  if (value.kind === "dict") return [...value.entries.values()].some(holdsGrown);
+  if (value.kind !== "list" && value.kind !== "tuple") return false;
+  return isGrown(value) || value.items.some(holdsGrown);
 }

@@ -12,10 +12,12 @@ import { nodePlatform, openFileSource } from "../node.ts";
 const folder = fileURLToPath(new URL("../../fixtures/scripted", import.meta.url));
 
 /** How many of the fixtures run at least; the others are refused by name. */
-const PASSING = 195;
+const PASSING = 243;
 /** Fixtures that are refused for one reason, which names a way out. */
 const REFUSED: readonly (readonly [name: RegExp, reason: RegExp])[] = [
-  [/^returning_in_loop\./, /returns from inside a loop .* return the variable behind it/],
+  [/^returning_list\./, /a list that the data lengthen.*join them with torch.stack/],
+  [/^appending_one\./, /append a clone/],
+  [/^shared_memory\./, /memory that two of its tensors may share.*write into a clone/],
 ];
 let passed = 0;
 after(() => assert.ok(passed >= PASSING, `${passed} fixtures pass; ${PASSING} did before`));

@@ -1,9 +1,9 @@
 import type { Expr } from "./source-ast.ts";
-import type { ListValue, Value } from "./value.ts";
+import { isGrown, type ListValue, type Value } from "./value.ts";
 
 /** A pickled number does not say whether it is a float; the declared type of its attribute does. */
 export function asDeclared(value: Value, type: Expr | undefined): Value {
-  if (type === undefined) return value;
+  if (type === undefined || isGrown(value)) return value;
   if (type.kind === "name" && type.name === "float" && value.kind === "int")
     return { ...value, kind: "float" };
   if (type.kind !== "subscript" || type.object.kind !== "name") return value;

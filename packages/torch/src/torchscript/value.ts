@@ -16,8 +16,11 @@ export type Value =
   /** A dotted name that is not an object: `torch.add`, `__torch__.pkg.Class`, `ops.prim.NumToTensor`. */
   | { readonly kind: "path"; readonly path: string }
   | { readonly kind: "method"; readonly object: ObjectValue; readonly name: string }
-  /** The result of an unsupported op: everything made from it is unknown too, and reported nowhere again. */
-  | { readonly kind: "unknown" };
+  /**
+   * The result of an unsupported op: everything made from it is unknown too, and reported nowhere again. `isUnset`: what a way through the
+   * program leaves open since nobody reads it there.
+   */
+  | { readonly kind: "unknown"; readonly isUnset?: true };
 
 /** A Python number, possibly an expression over sizes that the caller chooses. bool counts as 0 or 1. */
 export interface NumberValue {
@@ -49,6 +52,17 @@ export interface ListValue {
   readonly fields?: readonly string[];
   /** It belongs to the archive: a change would outlive the call. */
   readonly isStored?: boolean;
+  /** One of several lists, by what the run decides: they would not see a change. */
+  readonly isChosen?: boolean;
+  /** Of a list whose length only the run knows (see grown-list.ts): what holds its items; asking for them refuses the op. */
+  rows?: Rows | undefined;
+}
+
+/** The items of a list, one under the other. */
+export interface Rows {
+  readonly tensor: TensorValue;
+  /** Of a list of numbers. */
+  readonly number: NumberValue["kind"] | undefined;
 }
 
 export interface DictValue {
@@ -72,6 +86,7 @@ export interface ObjectValue {
 
 export const NONE_VALUE: Value = { kind: "none" };
 export const UNKNOWN: Value = { kind: "unknown" };
+export const UNSET: Value = { kind: "unknown", isUnset: true };
 
 export const int = (value: Dim): NumberValue => ({ kind: "int", value });
 export const bool = (value: boolean): NumberValue => ({ kind: "bool", value: Number(value) });
@@ -85,4 +100,13 @@ export function knownNumber(value: Value): number | undefined {
 
 export function isNumber(value: Value): value is NumberValue {
   return value.kind === "int" || value.kind === "float" || value.kind === "bool";
+}
+
+export function isUnset(value: Value): boolean {
+  return value.kind === "unknown" && value.isUnset === true;
+}
+
+/** Whether a value is a list whose length only the run knows. */
+export function isGrown(value: Value | undefined): value is ListValue & { readonly rows: Rows } {
+  return value?.kind === "list" && value.rows !== undefined;
 }

@@ -63,6 +63,8 @@ class Context:
         self.manifest = manifest
         self.metrics = metrics
         self.explain = False
+        # With continuousBatching: for each request of the batch what says of its last piece whether it was the last one; set by the handler.
+        self.stopping_criteria: Optional[List[Callable[[object], Optional[bool]]]] = None
         self.request_ids: Dict[int, str] = {}
         self.request_processor: List[RequestProcessor] = []
         self.model_yaml_config = model_yaml_config if model_yaml_config is not None else {}

@@ -73,7 +73,10 @@ const US_PER_MS = 1000;
 const NS_PER_MS = 1e6;
 const LOOP_RESOLUTION_MS = 10;
 
-/** Loads the target at one level until the figures are stable or the limits are met. Closes what it opened. */
+/**
+ * Loads the target at one level until the figures are stable or the limits are met, and no shorter than until the first reply: no time is
+ * too short for a slow server. Closes what it opened.
+ */
 export async function measure(level: LoadLevel, options: MeasureOptions): Promise<Measurement> {
   const senders = Array.from({ length: level.connections }, () => options.openSender());
   const recorder = createRecorder();
@@ -116,12 +119,16 @@ export async function measure(level: LoadLevel, options: MeasureOptions): Promis
 async function gather(drive: Drive, recorder: Recorder, options: MeasureOptions): Promise<Window[]> {
   const { clock, windowMs, durationMs, maxRequests, stability } = options;
   const windows: Window[] = [];
+  let replies = 0;
   const startMs = clock.nowMs();
   const sentBefore = drive.sent();
   let fromMs = startMs;
   const hasEnough = (): boolean => drive.sent() - sentBefore >= maxRequests;
   for (;;) {
     await sleepUntil(() => hasEnough(), Math.min(windowMs, startMs + durationMs - fromMs));
+    const isLast = clock.nowMs() - startMs >= durationMs;
+    if (isLast && replies === 0) await sleepUntil(() => recorder.replies() > 0);
+    replies += recorder.replies();
     const nowMs = clock.nowMs();
     windows.push(recorder.next((nowMs - fromMs) / 1000));
     fromMs = nowMs;
@@ -166,7 +173,7 @@ function sleep(ms: number): Promise<void> {
 }
 
 /** At most this long; looks every few milliseconds whether it is over before. */
-async function sleepUntil(isOver: () => boolean, ms: number): Promise<void> {
+async function sleepUntil(isOver: () => boolean, ms = Number.POSITIVE_INFINITY): Promise<void> {
   const endMs = performance.now() + ms;
   for (let leftMs = ms; leftMs > 0 && !isOver(); leftMs = endMs - performance.now()) {
     await sleep(Math.min(leftMs, LOOP_RESOLUTION_MS));

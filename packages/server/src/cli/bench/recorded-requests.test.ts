@@ -61,6 +61,10 @@ test("lines that are no requests are named", () => {
     ['{"path": "/p q", "body": 1}', /"path"/],
     ['{"path": "/p", "headers": {"a": "b\\r\\nc: d"}, "body": 1}', /"headers"/],
     ['{"path": "/p"}', /neither "body" nor "base64"/],
+    [
+      `{"path": "/p", "body": ${"[".repeat(200_000)}${"]".repeat(200_000)}}`,
+      /line 1: "body" is nested too deep/,
+    ],
   ];
   for (const [text, message] of cases) {
     writeFileSync(file, text);
@@ -72,4 +76,5 @@ test("lines that are no requests are named", () => {
   writeFileSync(file, `${good}\n\n${good}`);
   assert.equal(readRecorded(file).length, 2);
   assert.throws(() => readRecorded(join(folder, "nowhere")), /cannot be read/);
+  assert.throws(() => readRecorded(folder), /cannot be read/);
 });

@@ -1,10 +1,11 @@
-import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
+import { readAtMostSync } from "../../base/read-at-most.ts";
 import type { RequestBody } from "./request-body.ts";
 
-const MOST_BYTES = 512 * 2 ** 20;
+/** A text of more is one that JavaScript has no room for. */
+const MOST_BYTES = 500 * 2 ** 20;
 /** Names and values as HTTP allows them, without line ends: what is in a file is not trusted to be one header. */
 const NAME = /^[\w-]{1,100}$/;
 const VALUE = /^[\x20-\x7e]{0,1000}$/;
@@ -23,11 +24,13 @@ export function readRecorded(path: string): readonly RequestBody[] {
 }
 
 function textOf(path: string): string {
+  let bytes: Buffer | undefined;
   try {
-    if (statSync(path).size <= MOST_BYTES) return readFileSync(path, "utf8");
+    bytes = readAtMostSync(path, MOST_BYTES);
   } catch (cause) {
     throw wrong(`${path} cannot be read: ${faultWords(cause)}`);
   }
+  if (bytes !== undefined) return bytes.toString("utf8");
   throw wrong(`${basename(path)} has more than ${MOST_BYTES / 2 ** 20} MiB`);
 }
 
@@ -37,9 +40,18 @@ function requestOf(line: string, where: string): RequestBody {
     throw wrong(`${where}: "path" is not like /predict/MODEL`);
   if (typeof headers !== "object" || headers === null || !areHeaders(headers))
     throw wrong(`${where}: "headers" are not names and texts`);
-  if (body !== undefined) return { path, headers, bytes: Buffer.from(JSON.stringify(body)) };
+  if (body !== undefined) return { path, headers, bytes: bytesOf(body, where) };
   if (typeof base64 !== "string") throw wrong(`${where}: neither "body" nor "base64"`);
   return { path, headers, bytes: Buffer.from(base64, "base64") };
+}
+
+/** JSON is read however deep it is, and not written. */
+function bytesOf(body: unknown, where: string): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(body));
+  } catch {
+    throw wrong(`${where}: "body" is nested too deep`);
+  }
 }
 
 function parsed(line: string, where: string): Readonly<Record<string, unknown>> {

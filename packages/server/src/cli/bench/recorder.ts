@@ -17,6 +17,8 @@ export interface Window {
 /** Takes every reply of a load, in windows. */
 export interface Recorder {
   record(reply: Reply, latencyMs: number): void;
+  /** How many replies the window that runs has. */
+  replies(): number;
   /** Ends the window that runs and begins the next. */
   next(seconds: number): Window;
 }
@@ -34,8 +36,11 @@ export function createRecorder(): Recorder {
   let stageMs = STAGES.map(() => 0);
   let answered = 0;
   let sampled = 0;
+  let replies = 0;
   return {
+    replies: () => replies,
     record({ outcome, serverTiming }, latencyMs) {
+      replies += 1;
       if (outcome !== "ok") {
         failures.set(outcome, (failures.get(outcome) ?? 0) + 1);
         return;
@@ -56,6 +61,7 @@ export function createRecorder(): Recorder {
       stageMs = STAGES.map(() => 0);
       answered = 0;
       sampled = 0;
+      replies = 0;
       return window;
     },
   };

@@ -1,8 +1,11 @@
 import { oneLine } from "../../base/printable.ts";
+import { rejectPasswordInFlags } from "../../config/cache-store-address.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
+import { isStoreAddress } from "../../stores/store-address.ts";
 import type { Command } from "../command.ts";
 import { usageError } from "../usage-error.ts";
 import { type Diagnosis, examine } from "./examine.ts";
+import { examineStores, STORE_OPTIONS } from "./examine-stores.ts";
 
 const DOCTOR_OPTIONS = {
   python: {
@@ -15,15 +18,20 @@ const DOCTOR_OPTIONS = {
 
 export const doctorCommand: Command = {
   name: "doctor",
-  usage: "",
+  usage: "[ADDRESS…]",
   summary:
-    "Shows what this machine has for a server: cores, memory, ONNX Runtime, PyTorch, and a sandbox for workers.",
-  tables: [DOCTOR_OPTIONS],
+    "Shows what this machine has for a server: cores, memory, ONNX Runtime, PyTorch, and a sandbox for workers; and whether it can use stores of models at addresses, and the cache store.",
+  tables: [DOCTOR_OPTIONS, STORE_OPTIONS],
   async run(args, terminal) {
     const { python, json } = resolveOptions(DOCTOR_OPTIONS, { flags: args.flags });
-    if (args.positionals.length > 0) throw usageError("expected no argument");
+    const stray = args.positionals.find((text) => !isStoreAddress(text));
+    if (stray !== undefined)
+      throw usageError(`expected addresses of stores, such as s3://BUCKET/PREFIX, or nothing; got ${stray}`);
+    rejectPasswordInFlags(args.flags);
+    const options = resolveOptions(STORE_OPTIONS, { flags: args.flags, env: terminal.env });
     terminal.progress?.("looking at this machine");
-    const diagnoses = await examine({ env: terminal.env, python });
+    const stores = await examineStores(args.positionals, options);
+    const diagnoses = [...(await examine({ env: terminal.env, python })), ...stores];
     terminal.stdout.write(json ? `${JSON.stringify(diagnoses, null, 2)}\n` : diagnosesText(diagnoses));
     return 0;
   },

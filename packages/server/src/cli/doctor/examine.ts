@@ -8,7 +8,7 @@ import { VERSION } from "../../app/version.ts";
 import { ServeError } from "../../base/errors.ts";
 import { findDevices } from "../../runtime/onnx/find-devices.ts";
 import { findPython } from "../../runtime/python/find-python.ts";
-import { createSandbox, missingForSandbox } from "../../worker/sandbox.ts";
+import { findSandbox } from "../../worker/find-sandbox.ts";
 import { undoneAtEnd } from "../undone-at-end.ts";
 
 /** One thing that was looked at. */
@@ -119,12 +119,17 @@ async function pytorch({ env, python }: Surroundings): Promise<Diagnosis> {
 function sandbox(): Diagnosis {
   const root = mkdtempSync(join(tmpdir(), "sconce-sandbox-"));
   try {
-    const missing = missingForSandbox(createSandbox({ reads: [], root }));
-    return {
-      what: "sandbox",
-      found: missing === undefined ? "namespaces for workers, with --sandbox" : "none",
-      lacks: missing === undefined ? undefined : `workers run as the server's user: ${missing}`,
-    };
+    const { missing, unfiltered } = findSandbox({ reads: [], root });
+    const what = "sandbox";
+    if (missing !== undefined)
+      return { what, found: "none", lacks: `workers run as the server's user: ${missing}` };
+    return unfiltered === undefined
+      ? { what, found: "namespaces and a filter of system calls, with --sandbox", lacks: undefined }
+      : {
+          what,
+          found: "namespaces, with --sandbox",
+          lacks: `no filter of system calls: ${unfiltered}`,
+        };
   } finally {
     rmdirSync(root);
   }

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../../app/start-server.ts";
-import { runCommand } from "../command.kit.ts";
+import { runCommand, runCommandWith } from "../command.kit.ts";
 import { inspectCommand } from "../inspect/inspect.ts";
+import { serveCommand } from "../serve.ts";
 import { checkCommand } from "./check.ts";
 import { listCommand } from "./list.ts";
 import type { ModelRow } from "./model-rows.ts";
@@ -43,6 +44,13 @@ describe("sconce check", () => {
     assert.match(stdout, /1 model: all serve\n$/);
   });
 
+  test("that this machine is slow is no warning of the models", async () => {
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    const stall = (): void => void Atomics.wait(cell, 0, 0, 700);
+    const { code, stdout } = await runCommandWith({ progress: stall }, checkCommand, [good, "--strict"]);
+    assert.equal(code, 0, stdout);
+  });
+
   test("1 and the reason when one does not, or when there is none", async () => {
     const { code, stdout } = await runCommand(checkCommand, broken);
     assert.equal(code, 1);
@@ -63,6 +71,53 @@ describe("sconce check", () => {
     const report = JSON.parse(stdout) as { isGood: boolean; rows: ModelRow[]; warnings: string[] };
     assert.deepEqual([report.isGood, report.warnings.length, report.rows[0]!.name], [true, 1, "branches"]);
     assert.match(report.rows[0]!.loaded!.batching, /^off: a branch is taken for all rows/);
+  });
+});
+
+describe("what a server would start with", () => {
+  const models = layOut("rehearsed", { "digits.pt2": DIGITS });
+  const missing = join(folder, "nowhere");
+  const keys = join(folder, "keys");
+  writeFileSync(keys, JSON.stringify({ keys: [] }));
+  const good = [
+    "--host",
+    "0.0.0.0",
+    "--port",
+    "8443",
+    "--api-keys",
+    keys,
+    "--cache-store",
+    "redis://10.0.0.20",
+  ];
+
+  test("is read by serve --dry-run, which serves nothing and says what it would", async () => {
+    const { code, stdout } = await runCommand(serveCommand, models, "--dry-run", ...good);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^port +http:\/\/0\.0\.0\.0:8443 for REST and gRPC$/m);
+    assert.match(stdout, /^callers +those with keys of .+keys$/m);
+    assert.match(stdout, /^cache store +redis:\/\/10\.0\.0\.20:6379\/0, which is not asked here$/m);
+    assert.match(stdout, /^digits +1 +READY$/m);
+    assert.match(stdout, /^warning: keys and tokens can be read on their way/m);
+    assert.match(stdout, /^1 model: all serve, \d warnings?$/m);
+  });
+
+  test("is a fault where it cannot be read: all of them are said at once, and no server would start", async () => {
+    const certificate = ["--tls-cert", missing, "--tls-key", missing];
+    const wrong = ["--jwt-keys", missing, "--cache-store-secret-file", missing, "--tenant-header", "a b"];
+    const { code, stdout } = await runCommand(checkCommand, models, ...good, ...certificate, ...wrong);
+    assert.equal(code, 2);
+    for (const option of ["--tls-cert", "--jwt-keys", "--cache-store-secret-file", "--tenant-header"])
+      assert.match(stdout, new RegExp(`^error: .*${option}`, "m"));
+    assert.match(stdout, /^digits +1 +READY$/m, "models are looked at all the same");
+    assert.match(stdout, /1 model: all serve.*; a server with these options would not start\n$/);
+  });
+
+  test("is not open to a network by mistake", async () => {
+    const { code, stdout } = await runCommand(checkCommand, models, "--host", "0.0.0.0", "--json");
+    assert.equal(code, 2);
+    const { isGood, faults } = JSON.parse(stdout) as { isGood: boolean; faults: string[] };
+    assert.equal(isGood, false);
+    assert.match(faults.join(), /^--host 0\.0\.0\.0 is reachable from other machines/);
   });
 });
 

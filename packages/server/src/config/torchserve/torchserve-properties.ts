@@ -117,8 +117,11 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
     value.trim().toLowerCase() === "prometheus"
       ? { outcome: "same" }
       : { outcome: "other", note: `${OWN_METRICS}; nothing goes to a log` },
-  metrics_config: none("metrics that handlers report are taken and not shown"),
-  model_metrics_auto_detect: none("metrics that handlers report are taken and not shown"),
+  metrics_config: (value) => ({ outcome: "same", server: { torchserve_metrics: value.trim() } }),
+  model_metrics_auto_detect: (value) =>
+    isTrue(value)
+      ? { outcome: "same" }
+      : { outcome: "other", note: "what handlers report is shown, declared or not" },
   disable_system_metrics: idle("the host's metrics are left to node_exporter"),
   system_metrics_cmd: none("the host's metrics are left to node_exporter"),
   metric_time_interval: idle(),

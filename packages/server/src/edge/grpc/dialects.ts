@@ -15,7 +15,7 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import type { Dialect, Failure, TypedResponses } from "./run-inference.ts";
+import type { Dialect, Failure, TypedResponses } from "./inquiry.ts";
 
 /** A dialect of a stream, where a failed request may be a response like any other. */
 export interface StreamDialect extends Dialect {

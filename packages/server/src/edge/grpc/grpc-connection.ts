@@ -14,6 +14,8 @@ export interface ConnectionDeps {
 const AGE_JITTER = 0.1;
 /** How often a connection that is to end is looked at, whether it still can. */
 const LOOK_MS = 250;
+/** When a client has opened so many calls within a turn, what else it sent waits for the next one. */
+const CALLS_PER_TURN = 64;
 
 /** One client's HTTP/2 connection: pings it, ends it when it is old or silent or floods, asks it to leave. */
 export class GrpcConnection {
@@ -24,6 +26,7 @@ export class GrpcConnection {
   #cancelAge: (() => void) | undefined;
   #cancelLook: (() => void) | undefined;
   #isCut = false;
+  #openedThisTurn = 0;
   readonly #controlFrames: Allowance;
   readonly #resets: Allowance;
 
@@ -48,6 +51,14 @@ export class GrpcConnection {
   /** A client that works may ping more: some do so with everything that they receive. */
   worked(): void {
     this.#controlFrames.add(1);
+  }
+
+  /** A call of the client's begins. */
+  openedCall(): void {
+    this.worked();
+    this.#openedThisTurn += 1;
+    if (this.#openedThisTurn === 1) setImmediate(() => this.#nextTurn());
+    if (this.#openedThisTurn === CALLS_PER_TURN) handleOf(this.#socket)?.readStop?.();
   }
 
   /** It left a call before that was answered. */
@@ -104,6 +115,13 @@ export class GrpcConnection {
     });
   }
 
+  /** A client that opens calls and resets them is limited by nothing else: the system hands on two MiB of them within one turn. */
+  #nextTurn(): void {
+    const wasStopped = this.#openedThisTurn >= CALLS_PER_TURN;
+    this.#openedThisTurn = 0;
+    if (wasStopped && !this.session.destroyed) handleOf(this.#socket)?.readStart?.();
+  }
+
   #pay(allowance: Allowance): void {
     if (allowance.take(this.#deps.clock.nowMs()) || this.#isCut) return;
     this.#isCut = true;
@@ -121,12 +139,20 @@ export class GrpcConnection {
   }
 }
 
-/** Node has no public name for what the system has not taken yet of what a session writes. */
+/** What the system has not taken yet of what a session writes. */
 function unwrittenBytes(socket: Socket): number {
-  const { _handle: handle } = socket as unknown as {
-    readonly _handle?: { readonly writeQueueSize?: number };
-  };
-  return socket.writableLength + (handle?.writeQueueSize ?? 0);
+  return socket.writableLength + (handleOf(socket)?.writeQueueSize ?? 0);
+}
+
+/** Node has no public name for what a session reads from and writes to: the socket itself may not be touched. */
+function handleOf(socket: Socket): SocketHandle | null | undefined {
+  return (socket as unknown as { readonly _handle?: SocketHandle | null })._handle;
+}
+
+interface SocketHandle {
+  readonly writeQueueSize?: number;
+  readStop?(): unknown;
+  readStart?(): unknown;
 }
 
 /** So many at once, and so many a second. */

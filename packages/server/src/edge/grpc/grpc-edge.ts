@@ -27,10 +27,10 @@ import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
+import type { InferenceDeps, StreamResponses, TypedResponses } from "./inquiry.ts";
 import { callOpener, isGrpc, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
-import type { InferenceDeps, StreamResponses, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
@@ -156,7 +156,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         _flags: number,
         rawHeaders: readonly string[] = [],
       ): void => {
-        connection.worked();
+        connection.openedCall();
         if (onRest === undefined || (isGrpc(headers) && headers[":scheme"] !== REST_SCHEME)) {
           if (forwarded === undefined || forwarded.isOurs(headers[":path"] ?? ""))
             openCall({ stream, headers, peer: connection });

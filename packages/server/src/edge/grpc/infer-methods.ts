@@ -4,21 +4,13 @@ import { ServeError } from "../../base/errors.ts";
 import type { TracedCall } from "../../base/request-trace.ts";
 import type { Timeline } from "../../base/timeline.ts";
 import { serverTiming } from "../inference-metrics.ts";
+import { routeKeyOfCall, tenantOf, tracedCall } from "./call-facts.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import {
-  type Arrival,
-  type Dialect,
-  type Failure,
-  type InferenceDeps,
-  type InferenceReceiver,
-  rejectArriving,
-  routeKeyOfCall,
-  runInference,
-  tenantOf,
-  tracedCall,
-} from "./run-inference.ts";
+import type { Arrival, Dialect, Failure, InferenceDeps, InferenceReceiver } from "./inquiry.ts";
+import { rejectArriving } from "./reject-arriving.ts";
+import { runInference } from "./run-inference.ts";
 import { OK_TRAILERS } from "./status.ts";
 import { UnaryCall } from "./unary-method.ts";
 

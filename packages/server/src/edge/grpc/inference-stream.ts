@@ -5,20 +5,13 @@ import { ServeError } from "../../base/errors.ts";
 import { RequestStream } from "../../base/request-stream.ts";
 import type { TracedCall } from "../../base/request-trace.ts";
 import { startDeadline } from "../../gate/deadline.ts";
+import { routeKeyOfCall, tenantOf, tracedCall } from "./call-facts.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type DrainSignal, draining } from "./drain-signal.ts";
 import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
+import type { Arrival, Failure, InferenceDeps, InferenceReceiver } from "./inquiry.ts";
 import { frameOf } from "./message-frame.ts";
-import {
-  type Arrival,
-  type Failure,
-  type InferenceDeps,
-  type InferenceReceiver,
-  routeKeyOfCall,
-  runInference,
-  tenantOf,
-  tracedCall,
-} from "./run-inference.ts";
+import { runInference } from "./run-inference.ts";
 
 export interface InferenceStreamOptions {
   readonly dialect: StreamDialect;

@@ -1,129 +1,21 @@
 import type { RegionPlace } from "@sconce/protocol";
-import type { LateWork, NamedModel, Receiver, Target, WireRequest, WireTensor } from "@sconce/protocol/grpc";
-import type { CancelSignal } from "../../base/call-signal.ts";
-import type { Clock } from "../../base/clock.ts";
+import type { LateWork, Receiver, WireRequest, WireTensor } from "@sconce/protocol/grpc";
 import { ServeError } from "../../base/errors.ts";
 import { type InferRequest, type InferResponse, outputBytes } from "../../base/infer-request.ts";
-import type { RequestHead } from "../../base/request-head.ts";
-import type { RequestStream } from "../../base/request-stream.ts";
-import type { TracedCall, Tracer } from "../../base/request-trace.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
-import type { Authenticator } from "../../gate/authenticator.ts";
-import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter, preferDeadline } from "../../gate/deadline.ts";
 import { parsePriority } from "../../gate/priority.ts";
-import { checkTenant, routeKeyOf } from "../../gate/tenant.ts";
-import type { Inference } from "../../infer/inference.ts";
+import { checkTenant } from "../../gate/tenant.ts";
 import { copying } from "../copying.ts";
 import { defaultModelOf } from "../default-model.ts";
-import type { InferenceObserver } from "../inference-metrics.ts";
-import type { MemoryRegions } from "../memory-regions.ts";
 import { placedBytes, readPlaced, writePlaced } from "../placed-tensors.ts";
 import { sharedMemoryOff } from "../shared-memory.ts";
-import { type TimeSlicer, workOff } from "../time-slicer.ts";
-import type { GrpcCall } from "./grpc-call.ts";
+import { workOff } from "../time-slicer.ts";
+import { beginTrace } from "./begin-trace.ts";
+import type { Arrival, InferenceDeps, Inquiry } from "./inquiry.ts";
 import { ResponseFrame } from "./message-frame.ts";
-
-/** Whether answers hold typed contents, as KServe's and MLServer's stubs read them: never, when the request did, or always. */
-/** Two servers have a ModelStreamInfer, and answers that cannot be told apart by what was asked. */
-export type StreamResponses = "triton" | "mlserver";
-
-export type TypedResponses = "never" | "auto" | "always";
-
-/** What every inference method needs. */
-export interface InferenceDeps {
-  readonly inference: Inference;
-  /** Undefined: everybody may come in. */
-  readonly authenticator?: Authenticator | undefined;
-  readonly clock: Clock;
-  readonly observer: InferenceObserver;
-  /** Undefined: nothing is traced. */
-  readonly tracer?: Tracer | undefined;
-  /** Shared with every other edge; a message is paid for from its arrival until its response is encoded. */
-  readonly budget: ByteBudget;
-  readonly slicer: TimeSlicer;
-  /** The metadata key that names whose request it is, in lower case. Default: none does. */
-  readonly tenantHeader?: string | undefined;
-  /** The one that says which version of a rollout a request goes to. Default: none does. */
-  readonly rolloutHeader?: string | undefined;
-  /** The largest message of a response. */
-  readonly maxSendBytes: number;
-  /** The largest message of a request, and what its inputs in shared memory may have together. */
-  readonly maxReceiveBytes: number;
-  /** Default: never. */
-  readonly typedResponses?: TypedResponses;
-  /** Whose messages ModelStreamInfer answers with. Default: Triton's. */
-  readonly streamResponses?: StreamResponses;
-  /** Shared memory that clients have registered. Default: none may be. */
-  readonly regions?: MemoryRegions | undefined;
-  /** The model of requests that name none. Default: the only one there is. */
-  readonly defaultModel?: string | undefined;
-}
-
-/** When a message began to arrive, when it was complete, and what bounds its run. */
-export interface Arrival extends RequestHead {
-  readonly receivedMs: number;
-  readonly bodyMs: number;
-  readonly signal: CancelSignal;
-  /** Deadline of the call as a whole. */
-  readonly deadlineMs: number | undefined;
-  /** What the call says of whose request it is. */
-  readonly tenant: string | undefined;
-  /** What it says of which version of a rollout it goes to. */
-  readonly routeKey: string | undefined;
-  /** The stream that it is a message of; undefined: it is the only one of its call. */
-  readonly stream?: RequestStream | undefined;
-  /** The header of W3C Trace Context, as it came. */
-  readonly traceparent: string | undefined;
-  /** What its trace begins with. */
-  traced(): TracedCall;
-  /** Told under which id its trace is found. */
-  traceBegan?(traceId: string): void;
-  /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
-  bound(deadlineMs: number): CancelSignal;
-}
-
-/** How one dialect turns bytes into a request and a response into bytes. */
-export interface Dialect {
-  decode(bytes: Uint8Array, receiver: Receiver): WireRequest;
-  /** Returns the block that it got from the context's target. */
-  encode(response: InferResponse, context: ResponseContext): Uint8Array;
-}
-
-/** What a response is encoded with, besides the response itself. */
-export interface ResponseContext {
-  readonly request: WireRequest;
-  readonly timeline: Timeline;
-  readonly target: Target;
-}
-
-/** What is known of a request when it fails. */
-export interface Failure {
-  readonly error: ServeError;
-  /** The model that it named; empty when not even that could be read. */
-  readonly model: string;
-  /** Undefined: it was not decoded to the end. */
-  readonly request: WireRequest | undefined;
-}
-
-/** Told how an inference ended: one of the two is called, once. Neither may throw. */
-export interface InferenceReceiver {
-  /** With the response's message in its frame. */
-  answered(frame: Buffer, timeline: Timeline): void;
-  failed(failure: Failure): void;
-}
-
-/** One message, and where its inference's end is told. */
-export interface Inquiry {
-  readonly dialect: Dialect;
-  readonly message: Uint8Array;
-  readonly arrival: Arrival;
-  readonly receiver: InferenceReceiver;
-  /** Told of the pieces of the answer that come before it is whole. Default: nobody is. */
-  readonly onPiece?: InferRequest["onPiece"];
-}
 
 /**
  * Decodes one message, infers, encodes, and reports to the observer. A small message is decoded and queued before this returns, and encoded in
@@ -276,71 +168,6 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     const timeline = this.#timeline;
     this.#deps.observer.observe({ protocol: "grpc", answeredBy, asked, code, timeline, failure });
   }
-}
-
-/**
- * Throws, and reports to the observer, what a request for this model is rejected with whatever the rest of its message says. `reject` is told of what
- * cannot be said at once, and returns whether the call goes on. `named` undefined: the beginning of the message does not name the model.
- */
-export function rejectArriving(
-  deps: InferenceDeps,
-  named: NamedModel | undefined,
-  { arrival, reject }: { readonly arrival: Arrival; reject(error: ServeError): boolean },
-): void {
-  if (named === undefined) return;
-  const { model: asked, version } = named;
-  const observe = (failure: ServeError): void => {
-    const timeline = new Timeline(arrival.receivedMs);
-    if (deps.tracer !== undefined) beginTrace(deps.tracer, arrival, timeline);
-    const { code } = failure;
-    deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code, timeline, failure });
-  };
-  let rejection: ServeError | undefined;
-  try {
-    checkTenant(arrival.tenant);
-    const door = deps.inference.door(asked, version);
-    rejection = door?.rejectEarly(arrival);
-    void door?.rejectLater?.(arrival).then((later) => {
-      if (later !== undefined && reject(later)) observe(later);
-    });
-  } catch (thrown) {
-    rejection = ServeError.from(thrown);
-  }
-  if (rejection === undefined) return;
-  observe(rejection);
-  throw rejection;
-}
-
-function beginTrace(tracer: Tracer, arrival: Arrival, timeline: Timeline): void {
-  const trace = tracer.begin(arrival.traceparent, arrival);
-  timeline.trace = trace;
-  if (trace !== undefined) arrival.traceBegan?.(trace.traceId);
-}
-
-/** What the trace of a message begins with. */
-export function tracedCall(call: GrpcCall): TracedCall {
-  const { path, requestId } = call;
-  return {
-    protocol: "grpc",
-    method: path,
-    url: path,
-    params: NO_PARAMS,
-    requestId,
-    tracestate: call.header("tracestate"),
-  };
-}
-
-const NO_PARAMS: TracedCall["params"] = {};
-
-/** What a call's metadata says of whose requests it carries. */
-export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): string | undefined {
-  if (call.caller !== undefined) return call.caller.tenant;
-  return tenantHeader === undefined ? undefined : call.header(tenantHeader);
-}
-
-/** What a call's metadata says of which version of a rollout its requests go to. */
-export function routeKeyOfCall({ rolloutHeader }: InferenceDeps, call: GrpcCall): string | undefined {
-  return rolloutHeader === undefined ? undefined : routeKeyOf(call.header(rolloutHeader));
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -8,7 +8,7 @@ import type { DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
 import { inferenceStream } from "./inference-stream.ts";
-import type { InferenceDeps } from "./run-inference.ts";
+import type { InferenceDeps } from "./inquiry.ts";
 
 /** The methods that answer many inferences over one call: ModelStreamInfer and StreamPredict. */
 export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: DrainSignal): GrpcMethod[] {

@@ -1,6 +1,6 @@
 import { decodeTensorflowPredict, encodeTensorflowPredict } from "@sconce/protocol/tensorflow";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import type { Dialect } from "./run-inference.ts";
+import type { Dialect } from "./inquiry.ts";
 
 /** TensorFlow Serving's Predict. */
 export function tensorflowDialect({ codec, maxReceiveBytes }: GrpcLimits): Dialect {

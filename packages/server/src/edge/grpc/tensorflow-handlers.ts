@@ -18,7 +18,7 @@ import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 import { defaultModelOf } from "../default-model.ts";
-import type { InferenceDeps } from "./run-inference.ts";
+import type { InferenceDeps } from "./inquiry.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
 interface TensorflowHandlers {

@@ -3,7 +3,7 @@ import { once } from "../../base/once.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
 import { lateInferMethod } from "./infer-methods.ts";
-import type { InferenceDeps } from "./run-inference.ts";
+import type { InferenceDeps } from "./inquiry.ts";
 import { unaryMethod } from "./unary-method.ts";
 
 const PREDICTION = "/tensorflow.serving.PredictionService";

@@ -14,7 +14,7 @@ import {
 import { plainVersion } from "../torchserve/management.ts";
 import { failing, failureOverGrpc } from "../torchserve/torchserve-failure.ts";
 import type { StreamDialect } from "./dialects.ts";
-import type { Dialect } from "./run-inference.ts";
+import type { Dialect } from "./inquiry.ts";
 import { decodeMessage } from "./server-handlers.ts";
 import { statusNumber } from "./status.ts";
 

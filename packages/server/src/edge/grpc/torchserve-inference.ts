@@ -5,8 +5,9 @@ import type { DrainSignal } from "./drain-signal.ts";
 import type { CallHandlers, GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { UnaryInference } from "./infer-methods.ts";
 import { inferenceStream } from "./inference-stream.ts";
+import type { InferenceDeps } from "./inquiry.ts";
 import { frameOf } from "./message-frame.ts";
-import { type InferenceDeps, runInference } from "./run-inference.ts";
+import { runInference } from "./run-inference.ts";
 import { UnaryCall, unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService";

@@ -34,7 +34,7 @@ const LEAST_OVERDUE_MS = 100;
 const MAX_PENDING = 1024;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const REFUSALS_APART_MS = 60_000;
-const PROBE_KEY = "sconce:probe";
+export const PROBE_KEY = "sconce:probe";
 const REFUSED = "failed_precondition";
 const NOTHING = new Uint8Array(0);
 

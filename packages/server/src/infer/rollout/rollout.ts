@@ -21,11 +21,12 @@ import {
   type Side,
   StableRequest,
 } from "./rollout-request.ts";
-import { isChosen, RolloutRoutes, type RoutedRequest } from "./rollout-routes.ts";
+import { RolloutRoutes, type RoutedRequest } from "./rollout-routes.ts";
 import { createRolloutShadow, type RolloutShadow } from "./rollout-shadow.ts";
+import { RolloutSides, type ServingSide } from "./rollout-sides.ts";
 import { isOver, nextState, type RolloutEvent } from "./rollout-state.ts";
-import { percentText, whatHappened, wordsOfState } from "./rollout-words.ts";
-import { SequenceSides } from "./sequence-sides.ts";
+import { wordsOfState } from "./rollout-words.ts";
+import { tellOfRollout } from "./tell-of-rollout.ts";
 
 export interface RolloutParts {
   readonly registry: Pick<ManagedRegistry, "lookup" | "noteTrial" | "endTrial">;
@@ -52,9 +53,8 @@ export class Rollout implements RequestLeader {
   readonly #parts: RolloutParts;
   readonly #metrics: RolloutMetrics;
   readonly #counters: Readonly<Record<Side, ReturnType<RolloutMetrics["requests"]>>>;
-  readonly #routes: RolloutRoutes;
+  readonly #sides: RolloutSides;
   readonly #figures: RolloutFigures;
-  readonly #sequences = new SequenceSides();
   #state: RolloutState = { kind: "loading" };
   #shadow: RolloutShadow | undefined;
   /** As last seen; with other files it is another one. */
@@ -80,7 +80,11 @@ export class Rollout implements RequestLeader {
       candidate: this.#metrics.requests(trial.candidate),
     };
     const salt = `${model}\n${trial.candidate}`;
-    this.#routes = new RolloutRoutes({ settings, salt, random: parts.random });
+    this.#sides = new RolloutSides({
+      routes: new RolloutRoutes({ settings, salt, random: parts.random }),
+      lookup: (side) => parts.registry.lookup(model, this.trial[side]),
+      nowMs: () => this.nowMs(),
+    });
     this.#figures = new RolloutFigures(settings);
     this.#metrics.share.set(0);
     this.#watch();
@@ -126,7 +130,8 @@ export class Rollout implements RequestLeader {
     if (isNewStep && !isOver(state)) this.#figures.begin();
     this.#metrics.share.set(this.#share);
     this.#parts.registry.noteTrial(this.model, wordsOfState(state, this.trial));
-    this.#tell(before, state);
+    const { trial, status } = this;
+    tellOfRollout(this.#parts.logger, { before, trial, share: this.#share, status });
     if (isOver(state)) this.#end();
   }
 
@@ -134,12 +139,12 @@ export class Rollout implements RequestLeader {
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): boolean {
     let side: Side;
     try {
-      side = this.#sideOf(request);
+      side = this.#sides.sideOf(request, this.#state, this.#candidate);
     } catch (thrown) {
       receiver.reject(ServeError.from(thrown));
       return true;
     }
-    const chosen = this.#available(side);
+    const chosen = this.#sides.available(side);
     if (chosen === undefined) return false;
     if (chosen.side === "candidate") new CandidateRequest(this, request, receiver).run(chosen.served);
     else this.#askStable(chosen.served, request, receiver);
@@ -147,8 +152,8 @@ export class Rollout implements RequestLeader {
   }
 
   /** The version that a request of this tenant goes to which is no part of a sequence; undefined: neither serves. */
-  choose(request: RoutedRequest): { readonly served: ServedModelHandle; readonly side: Side } | undefined {
-    return this.#available(this.#routes.sideOf(request, this.#state));
+  choose(request: RoutedRequest): ServingSide | undefined {
+    return this.#sides.available(this.#sides.routeOf(request, this.#state));
   }
 
   /** Ends it without a word to the registry. */
@@ -172,7 +177,7 @@ export class Rollout implements RequestLeader {
 
   substitute(): ServedModelHandle | undefined {
     // Requests that the new version holds when it is rolled back need one most.
-    return this.#state.kind === "promoted" ? undefined : this.#find("stable");
+    return this.#state.kind === "promoted" ? undefined : this.#sides.find("stable");
   }
 
   began(request: CandidateRequest): void {
@@ -202,27 +207,6 @@ export class Rollout implements RequestLeader {
     return this.#state.kind === "promoted" ? 1 : 0;
   }
 
-  /** A sequence stays with the version that it began with. */
-  #sideOf(request: InferRequest): Side {
-    const candidate = this.#candidate;
-    if (candidate?.settings.sequences !== undefined) {
-      if (candidate.holdsSequence?.(request) === true) return "candidate";
-      if (this.#find("stable")?.holdsSequence?.(request) === true) return "stable";
-    } else if (request.parameters.size > 0 && !isChosen(request)) return this.#sideOfSequence(request);
-    return this.#routes.sideOf(request, this.#state);
-  }
-
-  /** Of a model whose state the server does not keep. A bad version is left all the same. */
-  #sideOfSequence(request: InferRequest): Side {
-    const { kind } = this.#state;
-    const nowMs = this.nowMs();
-    const known = kind === "rolled_back" ? "stable" : this.#sequences.find(request, nowMs);
-    const begun = known === "unknown" ? (kind === "promoted" ? "candidate" : "stable") : known;
-    const side = begun ?? this.#routes.sideOf(request, this.#state);
-    this.#sequences.remember(request, side, nowMs);
-    return side;
-  }
-
   #askStable(served: ServedModel, request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
     const asked = new StableRequest(this, receiver);
     try {
@@ -230,19 +214,6 @@ export class Rollout implements RequestLeader {
     } catch (thrown) {
       asked.reject(ServeError.from(thrown));
     }
-  }
-
-  /** That side, else the other. */
-  #available(side: Side): { readonly served: ServedModelHandle; readonly side: Side } | undefined {
-    const served = this.#find(side);
-    if (served !== undefined) return { served, side };
-    const other = side === "stable" ? "candidate" : "stable";
-    const instead = this.#find(other);
-    return instead && { served: instead, side: other };
-  }
-
-  #find(side: Side): ServedModelHandle | undefined {
-    return this.#parts.registry.lookup(this.model, this.trial[side]);
   }
 
   #onGone(stableHandle: ServedModelHandle | undefined): void {
@@ -279,26 +250,6 @@ export class Rollout implements RequestLeader {
     this.happen({ kind: "loaded" });
   }
 
-  #tell(before: RolloutState, state: RolloutState): void {
-    const message = whatHappened(before, state, this.trial);
-    if (message === undefined) return;
-    const { model } = this;
-    const { stable, candidate } = this.status;
-    const fields = {
-      model,
-      version: this.trial.candidate,
-      from: this.trial.stable,
-      share: percentText(this.#share),
-    };
-    const figures = { requests: candidate.requests, failed: candidate.failed, p95Ms: candidate.p95Ms };
-    const old = { stableRequests: stable.requests, stableFailed: stable.failed, stableP95Ms: stable.p95Ms };
-    const isBad = state.kind === "rolled_back";
-    this.#parts.logger[isBad ? "warn" : "info"](
-      { ...fields, ...(isOver(state) && { ...figures, ...old }), ...(isBad && { reason: state.reason }) },
-      message,
-    );
-  }
-
   /** The state is final. Sequences of the version that lost come to their end first. */
   #end(): void {
     const state = this.#state;
@@ -317,9 +268,9 @@ export class Rollout implements RequestLeader {
   #release(): void {
     if (this.#isClosed) return;
     const state = this.#state;
-    const loser = this.#find(state.kind === "promoted" ? "stable" : "candidate");
+    const loser = this.#sides.find(state.kind === "promoted" ? "stable" : "candidate");
     const isLate = this.nowMs() - this.#endedMs >= SEQUENCES_MS;
-    const isRemembered = state.kind === "promoted" && this.#sequences.count("stable", this.nowMs()) > 0;
+    const isRemembered = state.kind === "promoted" && this.#sides.rememberedCount() > 0;
     if (!isLate && (isRemembered || (loser?.liveSequences?.() ?? 0) > 0)) return;
     const reason = wordsOfState(state, this.trial);
     this.close();

@@ -8,6 +8,10 @@ export type SequenceEnd = "ended" | "idle" | "stream_closed" | "lost";
 /** What a sequence costs beside its tensors' bytes: its own objects and those of its tensors. 1.6 KiB were measured (F24). */
 export const SEQUENCE_BYTES = 2048;
 
+/** Ended at once; others that were idle as long end a moment later. */
+const ENDED_AT_ONCE = 1000;
+const MOMENT_MS = 1;
+
 export interface LiveSequencesOptions {
   readonly clock: Clock;
   /** How long a sequence lives without a request. */
@@ -113,11 +117,14 @@ export class LiveSequences {
     const { clock } = this.#options;
     const nowMs = clock.nowMs();
     this.#cancelTimer = undefined;
+    let left = ENDED_AT_ONCE;
     for (const sequence of this.#idle) {
-      if (sequence.dueMs > nowMs) {
-        this.#cancelTimer = clock.after(sequence.dueMs - nowMs, () => this.#endIdle());
+      const waitMs = sequence.dueMs > nowMs ? sequence.dueMs - nowMs : MOMENT_MS;
+      if (sequence.dueMs > nowMs || left === 0) {
+        this.#cancelTimer = clock.after(waitMs, () => this.#endIdle());
         return;
       }
+      left -= 1;
       this.end(sequence, "idle");
     }
   }

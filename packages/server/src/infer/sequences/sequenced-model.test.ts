@@ -203,6 +203,21 @@ describe("the state of a sequence", () => {
     await clock.advance(1);
     assert.deepEqual(ends, ["idle", "idle"]);
   });
+
+  test("ends with a thousand others at the most: a crowd that leaves together keeps nobody waiting", async () => {
+    const { model, inner, clock, ends } = setUp({ maxSequences: 2500, maxBytes: 100_000_000 });
+    for (let id = 1; id <= 2500; id++) {
+      void ask(model, 1, { id, start: true });
+      inner.step();
+    }
+    await clock.advance(1000);
+    assert.equal(ends.length, 1000);
+    await clock.advance(1);
+    assert.equal(ends.length, 2000);
+    await clock.advance(1);
+    assert.equal(ends.length, 2500);
+    assert.deepEqual((await model.gauges()).sequences, { live: 0, stateBytes: 0 });
+  });
 });
 
 describe("requests of one sequence", () => {

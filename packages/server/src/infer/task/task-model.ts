@@ -93,13 +93,35 @@ class TaskModel extends ModelAround {
       const { parts, signal, timeline } = request;
       const { runs, state } = await this.#stages.prepare(parts, signal);
       timeline.preparedMs = this.#clock.nowMs();
-      const outputs = await Promise.all(runs.map((inputs, i) => this.#runModel(request, inputs, i === 0)));
+      const outputs = await this.#runAll(request, runs);
       const body = await this.#stages.finish(state, outputs, signal);
       timeline.finishedMs = this.#clock.nowMs();
       return { model: this.name, version: this.version, body };
     } finally {
       this.taken.end();
     }
+  }
+
+  /** All runs of a request. One alone must not fill the queue: beyond half of it, each waits here for one before it. */
+  async #runAll(
+    request: TaskRequest,
+    runs: readonly (readonly NamedTensor[])[],
+  ): Promise<readonly (readonly NamedTensor[])[]> {
+    const outputs = new Array<readonly NamedTensor[]>(runs.length);
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      try {
+        for (let i = next++; i < runs.length; i = next++)
+          outputs[i] = await this.#runModel(request, runs[i]!, i === 0);
+      } catch (error) {
+        // Of an answer that is lost nothing more is run.
+        next = runs.length;
+        throw error;
+      }
+    };
+    const most = Math.max(1, Math.floor(this.settings.maxQueueSize / 2));
+    await Promise.all(Array.from({ length: Math.min(most, runs.length) }, lane));
+    return outputs;
   }
 
   /** One of a request's runs. The first one's time is the request's; the others run beside it. */

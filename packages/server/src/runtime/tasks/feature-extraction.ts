@@ -8,19 +8,21 @@ import { createTextEncoder } from "./text/text-encoder.ts";
 
 /**
  * What a model sees in a text: its first output as it is. With `embedding`, which `/v1/embeddings` sets, one vector instead, and how many tokens the text
- * has: `{"embedding", "tokens"}`; the text may be a list of the model's tokens then.
+ * has: `{"embedding", "tokens"}`; the text may be a list of the model's tokens then, and with `encoding_format: base64` the vector is little-endian float32s.
  */
 export async function makeFeatureExtraction(context: TaskContext): Promise<TaskProcessor> {
   const encoder = await createTextEncoder(context);
   const sentenceVector = sentenceVectorOf(context.files);
   return {
     takes: "text",
-    parameters: ["embedding", "dimensions"],
-    prepare(input, { embedding, dimensions }) {
+    parameters: ["embedding", "dimensions", "encoding_format"],
+    prepare(input, { embedding, dimensions, encoding_format: format }) {
       if (embedding !== undefined && typeof embedding !== "boolean")
         throw bad("parameters.embedding", "expected true or false");
       if (dimensions !== undefined && !(Number.isSafeInteger(dimensions) && Number(dimensions) > 0))
         throw bad("parameters.dimensions", "expected a whole number from 1 on");
+      if (format !== undefined && format !== "float" && format !== "base64")
+        throw bad("parameters.encoding_format", "expected float or base64");
       const ids = embedding === true && input.kind === "value" ? tokenIds(input.value) : undefined;
       if (ids !== undefined) {
         const { tensors, real } = encoder.encodeIds(ids);
@@ -35,9 +37,19 @@ export async function makeFeatureExtraction(context: TaskContext): Promise<TaskP
       if (parameters["embedding"] !== true) return nested(output);
       const real = state as TokenPlaces; // what `prepare` gave
       const dimensions = parameters["dimensions"] as number | undefined; // `prepare` looked at it
-      return { embedding: sentenceVector(output, real, dimensions), tokens: real.to - real.from };
+      const vector = sentenceVector(output, real, dimensions);
+      const embedding = parameters["encoding_format"] === "base64" ? base64Of(vector) : vector;
+      // `/v1/embeddings` counts on this order.
+      return { embedding, tokens: real.to - real.from };
     },
   };
+}
+
+/** What OpenAI's own clients ask for. */
+function base64Of(vector: readonly number[]): string {
+  const bytes = Buffer.alloc(4 * vector.length);
+  for (let i = 0; i < vector.length; i++) bytes.writeFloatLE(vector[i]!, 4 * i);
+  return bytes.toString("base64");
 }
 
 const MAX_ID = 2 ** 31 - 1;

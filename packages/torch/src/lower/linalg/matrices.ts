@@ -154,3 +154,9 @@ export function orIdentity(
   const isNothing = g.op("Equal", [g.number(area, "int64"), g.scalar("int64", 0)]);
   return g.where(isNothing, g.cast(identity(g, size, batchOf(given)), val.dtype), val);
 }
+
+/** Refuses what PyTorch itself takes of no half type, on any device. */
+export function rejectHalf({ declared }: Tensor): void {
+  if (declared === "float16" || declared === "bfloat16")
+    unsupported(`PyTorch takes float32 and float64 here, and it is ${declared}`);
+}

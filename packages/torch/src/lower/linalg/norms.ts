@@ -8,7 +8,7 @@ import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduceExtreme } from "../reduction/extremes.ts";
 import { axesOf, keepsDims, reduce } from "../reduction/reduce.ts";
-import { batchOf, matrices } from "./matrices.ts";
+import { batchOf, matrices, rejectHalf } from "./matrices.ts";
 import { singularValuesOf } from "./singular-values.ts";
 
 interface How {
@@ -78,6 +78,7 @@ function orderOf(node: OpNode): number | string {
 
 /** The largest or smallest singular value, or their sum ("nuc"), of the matrices along two axes. */
 function spectralNorm(g: Emitter, x: Tensor, order: number | string, { axes, keepdims }: How): Val {
+  rejectHalf(x);
   const perm = lastTwo(x.dims.length, axes[0]!, axes[1]!);
   const moved = g.typed(
     g.transpose(x, perm),

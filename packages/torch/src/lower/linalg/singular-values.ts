@@ -16,6 +16,7 @@ import {
   onMatrices,
   orIdentity,
   part,
+  rejectHalf,
   shapeOf,
   transposed,
 } from "./matrices.ts";
@@ -242,6 +243,7 @@ export const pinv: Lowering = (node, g) => {
  */
 export const matrixRank: Lowering = (node, g) => {
   const given = node.tensor(node.has("self") ? "self" : "input");
+  rejectHalf(given);
   return onMatrices(node, g, {
     sizes: given.dims,
     emit: (at) => {

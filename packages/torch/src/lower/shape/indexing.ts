@@ -2,6 +2,7 @@ import { type Dim, product, sameDims } from "../../graph/sym.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import { invert } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { asFittingItem } from "../core/fitting.ts";
 import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
@@ -239,7 +240,11 @@ export const unsafeMaskedIndex: Lowering = (node, g) => {
   const front = g.transpose(self, [...axes, ...others]);
   const found = g.op("GatherND", [front, coordinates(g, indices, shape)]);
   const placed = g.transpose(found, moveFrontTo(position, rank, others.length));
-  return g.where(g.cast(node.tensor("mask"), "bool"), placed, g.as(node.scalar("fill"), self.dtype));
+  return g.where(
+    g.cast(node.tensor("mask"), "bool"),
+    placed,
+    asFittingItem(g, node.scalar("fill"), self.dtype),
+  );
 };
 
 /** aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor */

@@ -1,6 +1,7 @@
 import { isAtMost } from "../../graph/bounds.ts";
 import { product, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { asFittingItem } from "../core/fitting.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { requirement } from "../core/requirement.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
@@ -28,7 +29,11 @@ export const where: Lowering = (node, g) => {
  */
 export const maskedFill: Lowering = (node, g) => {
   const { dtype } = node.out();
-  return g.where(node.tensor("mask"), g.as(node.operand("value"), dtype), g.as(node.operand("self"), dtype));
+  return g.where(
+    node.tensor("mask"),
+    asFittingItem(g, node.operand("value"), dtype),
+    g.as(node.operand("self"), dtype),
+  );
 };
 
 /** aten::masked_select(Tensor self, Tensor mask) -> Tensor */

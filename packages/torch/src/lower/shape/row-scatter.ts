@@ -1,6 +1,6 @@
 import { type Dim, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
-import { asFitting } from "../core/fitting.ts";
+import { asFittingItem } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -88,7 +88,7 @@ export const indexFill: Lowering = (node, g) => {
   const axis = normalizeAxis(node.int("dim"), data.dims.length);
   const index = node.tensor("index");
   const dims = data.dims.map((dim, i) => (i === axis ? product(index.dims) : dim));
-  const updates = g.expand(asFitting(g, node.operand("value"), data.dtype), dims);
+  const updates = g.expand(asFittingItem(g, node.operand("value"), data.dtype), dims);
   const emit = (given: Scatter): Val => scatterElements(g, given, "none");
   const given = { data, size: data.dims[axis]!, index, updates, axis, dims };
   return g.reshape(withRows(node, g, { given, wraps: true, emit }), node.out().dims);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { silentLogger } from "../../../base/logger.ts";
-import { recordRequests } from "./request-recorder.ts";
+import { recordInto, recordRequests } from "./request-recorder.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sconce-record-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -17,7 +18,7 @@ const linesOf = (path: string): Record<string, unknown>[] =>
 
 test("a request is kept with what says how to read it, and without what may be secret", async () => {
   const path = join(folder, "one.jsonl");
-  const recorder = recordRequests(path, { maxBytes: 1000, logger: silentLogger });
+  const recorder = await recordRequests(path, { maxBytes: 1000, logger: silentLogger });
   const headers = { "content-type": "application/json", authorization: "Bearer secret", cookie: "id=secret" };
   recorder.record({ url: "/predict/digits?key=secret", headers, body: Buffer.from('{"input":[1]}') });
   await recorder.close();
@@ -38,21 +39,39 @@ test("the file has no more bytes than it may, and nothing is written behind a li
   const logger = { ...silentLogger, warn: (_: object, message: string) => void said.push(message) };
   const request = (bytes: number) => ({ url: "/p", headers: {}, body: Buffer.alloc(bytes) });
   const line = `${JSON.stringify({ path: "/p", headers: {}, base64: Buffer.alloc(30).toString("base64") })}\n`;
-  const recorder = recordRequests(path, { maxBytes: line.length * 2, logger });
+  const recorder = await recordRequests(path, { maxBytes: line.length * 2, logger });
   for (const bytes of [30, 30, 30, 1]) recorder.record(request(bytes));
   await recorder.close();
   assert.equal(readFileSync(path, "utf8"), line + line);
   assert.equal(said.length, 1);
 });
 
-test("a file that is there stays as it is, and requests are served all the same", async () => {
+test("a file that is there stays as it is, and the start says so", async () => {
   const path = join(folder, "there.jsonl");
   writeFileSync(path, "mine");
-  const said: string[] = [];
-  const logger = { ...silentLogger, error: (_: object, message: string) => void said.push(message) };
-  const recorder = recordRequests(path, { maxBytes: 1000, logger });
+  for (const [taken, words] of [
+    [path, /there\.jsonl: it is there already; name a new file$/],
+    [join(folder, "nowhere", "new.jsonl"), /nowhere.new\.jsonl: it does not exist$/],
+  ] as const) {
+    const opening = recordRequests(taken, { maxBytes: 1000, logger: silentLogger });
+    await assert.rejects(opening, { reason: "unreadable_path", message: words });
+  }
+  assert.equal(readFileSync(path, "utf8"), "mine");
+});
+
+const NO_FULL_DISK = existsSync("/dev/full") ? false : "this system has no /dev/full";
+
+test("a disk that is full ends the recording, and requests are served all the same", {
+  skip: NO_FULL_DISK,
+}, async () => {
+  let tell = (_: string): void => {};
+  const told = new Promise<string>((resolve) => {
+    tell = resolve;
+  });
+  const logger = { ...silentLogger, error: (_: object, message: string) => tell(message) };
+  const recorder = recordInto(await open("/dev/full", "w"), { maxBytes: 1000, logger });
+  recorder.record({ url: "/p", headers: {}, body: Buffer.from("x") });
+  assert.match(await told, /^requests are not recorded any more/);
   recorder.record({ url: "/p", headers: {}, body: Buffer.from("x") });
   await recorder.close();
-  recorder.record({ url: "/p", headers: {}, body: Buffer.from("x") });
-  assert.equal(readFileSync(path, "utf8"), "mine");
 });

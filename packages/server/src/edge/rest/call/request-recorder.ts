@@ -1,4 +1,6 @@
-import { createWriteStream, type WriteStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { ServeError } from "../../../base/errors.ts";
+import { faultCode, faultWords } from "../../../base/file-fault.ts";
 import type { Logger } from "../../../base/logger.ts";
 
 /** Keeps requests as they came. */
@@ -15,6 +17,11 @@ interface RecordedRequest {
   readonly body: Uint8Array;
 }
 
+interface RecorderOptions {
+  readonly maxBytes: number;
+  readonly logger: Logger;
+}
+
 /** What says how a body is to be read. Others may hold secrets. */
 const KEPT_HEADERS = ["content-type", "content-encoding", "inference-header-content-length"] as const;
 /** Of what the disk has not taken yet; requests that come meanwhile are left out. */
@@ -22,14 +29,16 @@ const MOST_WAITING_BYTES = 16 * 2 ** 20;
 
 /**
  * Writes one line of JSON for each request into a new file, until that has so many bytes: `{"path", "headers", "base64"}`, which
- * `sconce bench --requests` sends again. A file that cannot be written ends the recording, and nothing else.
+ * `sconce bench --requests` sends again. Rejects with `failed_precondition`/`unreadable_path` where there can be no such file; when the disk takes no more, the
+ * recording ends, and nothing else.
  */
-export function recordRequests(
-  path: string,
-  { maxBytes, logger }: { readonly maxBytes: number; readonly logger: Logger },
-): RequestRecorder {
-  // Bodies are people's data: whoever runs the server reads them, and nobody else. What is there already is not overwritten.
-  const file: WriteStream = createWriteStream(path, { flags: "wx", mode: 0o600 });
+export async function recordRequests(path: string, options: RecorderOptions): Promise<RequestRecorder> {
+  return recordInto(await openNew(path), options);
+}
+
+/** Writes into a file that it closes. */
+export function recordInto(handle: FileHandle, { maxBytes, logger }: RecorderOptions): RequestRecorder {
+  const file = handle.createWriteStream();
   let written = 0;
   let isOver = false;
   let left = 0;
@@ -66,6 +75,19 @@ export function recordRequests(
     },
     close: end,
   };
+}
+
+/** Bodies are people's data: whoever runs the server reads them, and nobody else. What is there already is not overwritten. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx", 0o600);
+  } catch (cause) {
+    const words = faultCode(cause) === "EEXIST" ? "it is there already; name a new file" : faultWords(cause);
+    throw new ServeError("failed_precondition", `--record ${path}: ${words}`, {
+      reason: "unreadable_path",
+      cause,
+    });
+  }
 }
 
 /** Queries may hold keys. */

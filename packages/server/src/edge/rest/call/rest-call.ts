@@ -397,6 +397,8 @@ export class RestCall implements RequestHead, RespondingCall {
   /** The connection is done with it: the response was taken, or the client left. */
   end(): void {
     this.#cancelDeadline?.();
+    // Whoever watches a stream that has no end leaves in the middle of it.
+    const isToldOf = this.model !== undefined || (this.#entered && this.#pieces === undefined);
     if (this.#entered) this.context.budget.leave(this.#heldBytes);
     this.#entered = false;
     this.#heldBytes = 0;
@@ -404,7 +406,7 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#onEnd?.();
     if (this.#answered) return;
     const left = clientLeft();
-    if (this.#entered || this.model !== undefined) this.#tell(CLIENT_LEFT, left);
+    if (isToldOf) this.#tell(CLIENT_LEFT, left);
     this.signal.abort(left);
   }
 }

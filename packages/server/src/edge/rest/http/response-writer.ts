@@ -33,6 +33,7 @@ export class ResponseWriter implements Transfer {
   #part = 0;
   #offset = 0;
   #handedBytes = 0;
+  #isWatched = false;
 
   constructor(target: ResponseTarget, parts: readonly Uint8Array[]) {
     this.#target = target;
@@ -48,8 +49,7 @@ export class ResponseWriter implements Transfer {
   }
 
   write(): void {
-    this.#advance();
-    this.#watch();
+    this.#goOn();
   }
 
   /** For a response that was handed over as a whole. */
@@ -58,15 +58,22 @@ export class ResponseWriter implements Transfer {
     this.#watch();
   }
 
+  readonly #goOn = (): void => {
+    if (!this.#target.stream.destroyed) this.#advance();
+    this.#watch();
+  };
+
   #watch(): void {
     const { context, stream } = this.#target;
-    if (stream.writableLength === 0 || stream.destroyed) return;
+    if (this.#isWatched || stream.destroyed) return;
+    if (stream.writableLength === 0 && this.#part >= this.#parts.length) return;
     const { socket } = this.#target;
     // The response to an earlier request is not there yet, which is not the client's doing.
     if (socket === null) {
       stream.once("socket", () => this.#watch());
       return;
     }
+    this.#isWatched = true;
     const { writeIdleTimeoutMs } = context.limits;
     // A client may pause for as long.
     this.startedMs = context.slowClients.nowMs() + writeIdleTimeoutMs;
@@ -89,17 +96,14 @@ export class ResponseWriter implements Transfer {
 
   #advance(): void {
     const { stream, onHanded } = this.#target;
-    while (this.#part < this.#parts.length) {
-      stream.cork();
-      let left = PIECE_BYTES;
-      while (left > 0 && this.#part < this.#parts.length) left -= this.#handNext(left);
-      stream.uncork();
-      if (stream.writableLength > 0 && this.#part < this.#parts.length) {
-        stream.once("drain", () => this.#advance());
-        return;
-      }
-    }
-    onHanded();
+    stream.cork();
+    let left = PIECE_BYTES;
+    while (left > 0 && this.#part < this.#parts.length) left -= this.#handNext(left);
+    stream.uncork();
+    if (this.#part >= this.#parts.length) onHanded();
+    else if (stream.writableLength > 0) stream.once("drain", this.#goOn);
+    // The system may take megabytes at once, of each of many responses: others get their turn after every piece.
+    else setImmediate(this.#goOn);
   }
 
   #handNext(most: number): number {

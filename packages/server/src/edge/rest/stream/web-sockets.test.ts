@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { WebSocket } from "ws";
 import type { InferRequest } from "../../../base/infer-request.ts";
+import { ManualClock } from "../../../base/manual-clock.kit.ts";
 import type { NamedTensor } from "../../../base/tensor.ts";
 import { createByteBudget } from "../../../gate/byte-budget.ts";
 import { createWebGate, NO_ADDRESS } from "../../../gate/web-gate.ts";
@@ -302,14 +303,17 @@ describe("limits", () => {
   });
 
   test("a connection on which nothing is asked is closed, one that waits for its answer is not", async () => {
-    const { server, held } = await setUp({ webSocketLimits: { idleMs: 50 } });
+    const clock = new ManualClock();
+    const { server, held } = await setUp({ clock, webSocketLimits: { idleMs: 50 } });
     const idle = await new Client(server, "/v2/models/echo/stream").open();
     const busy = await new Client(server, "/v2/models/held/stream").open();
     busy.socket.send(request("a", [1, 2]));
-    assert.deepEqual(await idle.end(), { code: 1001, why: "idle" });
     await until(() => held.open.length === 1);
+    clock.advance(50);
+    assert.deepEqual(await idle.end(), { code: 1001, why: "idle" });
     held.open[0]!();
     assert.equal((await busy.answer()).id, "a");
+    clock.advance(100);
     assert.equal((await busy.end()).why, "idle");
   });
 

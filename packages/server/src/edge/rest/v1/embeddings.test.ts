@@ -11,14 +11,20 @@ function embedding(asked: number[]): Task {
     run: async ({ parts }) => {
       const { inputs, parameters } = JSON.parse(Buffer.from(parts[0]!.bytes).toString()) as {
         readonly inputs: readonly (string | readonly number[])[];
-        readonly parameters: { readonly embedding: boolean; readonly dimensions?: number };
+        readonly parameters: {
+          readonly embedding: boolean;
+          readonly dimensions?: number;
+          readonly encoding_format?: string;
+        };
       };
       assert.equal(parameters.embedding, true);
       asked.push(inputs.length);
-      const vectors = inputs.map((text) => ({
-        embedding: [text.length, 0.5].slice(0, parameters.dimensions),
-        tokens: 3,
-      }));
+      const vectors = inputs.map((text) => {
+        const vector = [text.length, 0.5].slice(0, parameters.dimensions);
+        const isBase64 = parameters.encoding_format === "base64";
+        const bytes = Buffer.from(Float32Array.from(vector).buffer);
+        return { embedding: isBase64 ? bytes.toString("base64") : vector, tokens: 3 };
+      });
       return { model: "m", version: "1", body: Buffer.from(JSON.stringify(vectors)) };
     },
   };
@@ -103,5 +109,43 @@ test("what is wrong is said in OpenAI's form", async () => {
     assert.equal(given, status, message);
     assert.match(message!, words);
     assert.deepEqual([type, typeof code], ["invalid_request_error", "string"]);
+  }
+});
+
+test("2,048 texts with long vectors keep nobody waiting: what the workers wrote is passed on as it is", async () => {
+  const vector = `[${new Array<string>(50_000).fill("0.12345678901234567").join()}]`;
+  // No number that JavaScript has: whoever read it would write another.
+  const precise = "[0.1000000000000000000000000000001]";
+  const bodies = [`[{"embedding":${vector},"tokens":5},{"embedding":${precise},"tokens":12}]`];
+  const task: Task = {
+    name: "feature-extraction",
+    run: async () => ({ model: "m", version: "1", body: Buffer.from(bodies[0]!) }),
+  };
+  const server = await listen(memoryInference({ m: { ...identity("FP32"), task } }));
+  const payload = JSON.stringify({ input: ["a", "b"] });
+  const { body } = await send(server.port, { method: "POST", url: "/v1/embeddings", payload });
+  assert.equal(
+    body.toString(),
+    `{"object":"list","data":[{"object":"embedding","index":0,"embedding":${vector}},{"object":"embedding","index":1,"embedding":${precise}}],"model":"m","usage":{"prompt_tokens":17,"total_tokens":17}}`,
+  );
+});
+
+test("what a worker answers that is no embeddings is nobody's answer", async () => {
+  for (const answer of [
+    "",
+    "{}",
+    "[",
+    "[1]",
+    '[{"embedding":[1]}]',
+    '[{"vector":[1],"tokens":3}]',
+    '[{"embedding":,"tokens":3}]',
+  ]) {
+    const task: Task = {
+      name: "feature-extraction",
+      run: async () => ({ model: "m", version: "1", body: Buffer.from(answer) }),
+    };
+    const server = await listen(memoryInference({ m: { ...identity("FP32"), task } }));
+    const { status } = await ask(server, { input: "a" });
+    assert.equal(status, 500, answer);
   }
 });

@@ -6,6 +6,7 @@ import { readBody } from "../call/body.ts";
 import { type ErrorResponse, errorResponse } from "../call/error-response.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import { bad } from "../json/fields.ts";
+import { cutEmbeddings } from "./worker-embeddings.ts";
 
 const TASK = "feature-extraction";
 /** A body of texts is read in one go. */
@@ -22,14 +23,9 @@ type EmbeddingInput = string | readonly number[];
 interface EmbeddingsRequest {
   readonly model: string | undefined;
   readonly inputs: readonly EmbeddingInput[];
-  readonly isBase64: boolean;
+  readonly format: "float" | "base64" | undefined;
   /** Undefined: as many as the model gives. */
   readonly dimensions: number | undefined;
-}
-
-interface Embedded {
-  readonly embedding: readonly number[];
-  readonly tokens: number;
 }
 
 /** `{"model", "input"}` → `{"data": [{"embedding"}], "usage"}`. Rejects with ServeError; errors are spelled as OpenAI does. */
@@ -38,29 +34,38 @@ export async function runEmbeddings(call: RestCall): Promise<void> {
   const { context, timeline } = call;
   const body = await readBody(call);
   timeline.bodyMs = context.clock.nowMs();
-  const { model = defaultModelOf(context, inBody), inputs, isBase64, dimensions } = readRequest(body);
+  const { model = defaultModelOf(context, inBody), ...wishes } = readRequest(body);
+  const { inputs } = wishes;
   call.ask(model, {});
   checkModelName(model);
   const task = await taskOf(call, model);
-  const embedded: Embedded[] = [];
+  const pieces: Buffer[] = [];
+  let [count, tokens] = [0, 0];
   let answeredBy: TaskResponse | undefined;
   for (let at = 0; at < inputs.length; at += TEXTS_AT_ONCE) {
-    answeredBy = await embed(call, task, { inputs: inputs.slice(at, at + TEXTS_AT_ONCE), dimensions });
-    // What this server's own worker wrote.
-    embedded.push(...(JSON.parse(Buffer.from(answeredBy.body).toString()) as Embedded[]));
+    const some = inputs.slice(at, at + TEXTS_AT_ONCE);
+    answeredBy = await embed(call, task, { ...wishes, inputs: some });
+    const { body: answer } = answeredBy;
+    call.grow(answer.length);
+    const embedded = cutEmbeddings(Buffer.from(answer.buffer, answer.byteOffset, answer.length), some.length);
+    tokens += embedded.tokens;
+    for (const vector of embedded.vectors) {
+      pieces.push(
+        Buffer.from(`${count === 0 ? "" : "},"}{"object":"embedding","index":${count},"embedding":`),
+      );
+      pieces.push(vector);
+      count += 1;
+    }
   }
-  const tokens = embedded.reduce((sum, { tokens: own }) => sum + own, 0);
-  const document = {
-    object: "list",
-    data: embedded.map(({ embedding }, index) => ({
-      object: "embedding",
-      index,
-      embedding: isBase64 ? base64Of(embedding) : embedding,
-    })),
-    model,
-    usage: { prompt_tokens: tokens, total_tokens: tokens },
-  };
-  call.sendInference(answeredBy!, { body: Buffer.from(JSON.stringify(document)), type: JSON_TYPE });
+  const usage = JSON.stringify({ prompt_tokens: tokens, total_tokens: tokens });
+  const [first, last] = [
+    '{"object":"list","data":[',
+    `}],"model":${JSON.stringify(model)},"usage":${usage}}`,
+  ];
+  call.sendInference(answeredBy!, {
+    body: [Buffer.from(first), ...pieces, Buffer.from(last)],
+    type: JSON_TYPE,
+  });
 }
 
 const inBody = (name: string): string => `"model": "${name}"`;
@@ -68,10 +73,12 @@ const inBody = (name: string): string => `"model": "${name}"`;
 function embed(
   call: RestCall,
   task: Task,
-  { inputs, dimensions }: Pick<EmbeddingsRequest, "inputs" | "dimensions">,
+  { inputs, dimensions, format: encoding_format }: Omit<EmbeddingsRequest, "model">,
 ): Promise<TaskResponse> {
   const { signal, timeline, tenant, routeKey } = call;
-  const bytes = Buffer.from(JSON.stringify({ inputs, parameters: { embedding: true, dimensions } }));
+  const bytes = Buffer.from(
+    JSON.stringify({ inputs, parameters: { embedding: true, dimensions, encoding_format } }),
+  );
   const parts = [{ name: "", type: JSON_TYPE, bytes }];
   const deadlineMs = call.takeDeadline(new Map());
   return task.run({ parts, priority: 0, deadlineMs, signal, tenant, routeKey, timeline });
@@ -125,7 +132,7 @@ function readRequest(body: Buffer): EmbeddingsRequest {
     !(typeof dimensions === "number" && Number.isSafeInteger(dimensions) && dimensions > 0)
   )
     throw bad("dimensions", "expected a whole number from 1 on");
-  return { model, inputs: inputsOf(given.get("input")), isBase64: format === "base64", dimensions };
+  return { model, inputs: inputsOf(given.get("input")), format, dimensions };
 }
 
 /** A list of numbers is one input, as OpenAI has it. */
@@ -144,13 +151,6 @@ function inputsOf(input: unknown): readonly EmbeddingInput[] {
     if (typeof item !== "string" || item === "") throw bad(field, "expected a text that is not empty");
     return item;
   });
-}
-
-/** Little-endian float32s, which is what OpenAI's own clients ask for. */
-function base64Of(embedding: readonly number[]): string {
-  const bytes = Buffer.alloc(4 * embedding.length);
-  for (let i = 0; i < embedding.length; i++) bytes.writeFloatLE(embedding[i]!, 4 * i);
-  return bytes.toString("base64");
 }
 
 function spellOpenaiError(error: ServeError, random: () => number): ErrorResponse {
