@@ -12,6 +12,8 @@ export interface PeerRequest {
 /** A server that people use for the same purpose, with one model. */
 export interface Peer {
   readonly name: string;
+  /** Whether every start of it is as the first one, which finds nothing that others have kept. */
+  readonly isFirstStart?: boolean;
   /** How it is set up, in a line for the reader of the results. */
   settings(workload: Workload): string;
   /** The command that serves a workload's model on a free port of this machine, and its environment beside our own. */

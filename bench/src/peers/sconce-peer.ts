@@ -18,6 +18,7 @@ export function sconcePeer(name: string, { checkout, isFirstStart = false }: Sco
       : [...SCONCE.slice(0, -1), join(checkout, "packages/server/bin/sconce.js")];
   return {
     name,
+    isFirstStart,
     grpc: "on the port of REST",
     settings: ({ maxBatchSize }) => `its defaults, and --max-batch-size ${maxBatchSize}`,
     command: ({ maxBatchSize }, { program }, { http }) => ({

@@ -21,11 +21,16 @@ export interface Starts {
 }
 
 /** Each server starts alone, `rounds` times in turn. One that does not is left out from then on, with the reason; Sconce's is thrown. */
-export async function startsOf(all: readonly Peer[], start: PeerStart, rounds: number): Promise<Starts> {
-  await keepFirst(all, start);
+export async function startsOf(
+  all: readonly Peer[],
+  start: PeerStart,
+  { rounds, say }: { readonly rounds: number; say(line: string): void },
+): Promise<Starts> {
+  await keepFirst(all.filter(isKeeping), start);
   const starts = new Map(all.map((peer) => [peer, { firstAnswersMs: [] as number[], pssBytes: 0 }]));
   const absent: AbsentPeer[] = [];
   for (let round = 0; round < rounds; round++) {
+    say(`starts of each alone: round ${round + 1} of ${rounds}`);
     for (const [peer, figures] of starts) {
       try {
         const server = await startPeer(peer, start);
@@ -49,12 +54,16 @@ export async function startsOf(all: readonly Peer[], start: PeerStart, rounds: n
 
 /** What Sconce keeps for its next start it makes when it has nothing else to do. */
 async function keepFirst(all: readonly Peer[], start: PeerStart): Promise<void> {
-  for (const peer of all.filter(isSconce)) {
+  for (const peer of all) {
     const server = await startPeer(peer, start);
     await sleep(KEEPING_MS);
     await untilIdle(server.pid);
     await server.stop();
   }
+}
+
+function isKeeping(peer: Peer): boolean {
+  return isSconce(peer) && peer.isFirstStart !== true;
 }
 
 function isSconce({ name }: Peer): boolean {

@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isReady, startChildServer } from "../child-server.ts";
 import { digitsBody } from "../digits.ts";
+import { type Compared, explanation, type Figures } from "../load-difference.ts";
 import { median } from "../median.ts";
+import { ownCpuMs, treeCpuMs } from "../process-tree.ts";
 import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
@@ -15,12 +17,6 @@ const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url
 const ROUNDS = 5;
 const SECONDS = 3;
 const CONNECTIONS = [1, 8, 32];
-
-interface Figures {
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
 
 /** Whether `sconce bench` sees what `wrk` sees: the same bodies to the same endpoint over as many connections, in turn. Needs `wrk` on the PATH. */
 export const load: Suite = {
@@ -35,13 +31,13 @@ export const load: Suite = {
     try {
       const url = `${server.url}/predict/digits`;
       const files = writeInputs(folder);
-      const data = [];
+      const data: Compared[] = [];
       for (const connections of CONNECTIONS) {
         const ours: Figures[] = [];
         const theirs: Figures[] = [];
         for (let round = 0; round <= ROUNDS; round++) {
-          const own = await byBench(url, connections, files.body);
-          const other = await byWrk(url, connections, files.script);
+          const own = await costed(server.pid, () => byBench(url, connections, files.body));
+          const other = await costed(server.pid, () => byWrk(url, connections, files.script));
           // The first round warms the server up.
           if (round > 0) {
             ours.push(own);
@@ -51,9 +47,7 @@ export const load: Suite = {
         data.push({ connections, bench: medians(ours), wrk: medians(theirs) });
       }
       print(table(data.map(row)));
-      print(
-        "(ratios: sconce bench / wrk. Client and server share the processors: a client that needs more of them leaves the server less.)",
-      );
+      for (const measured of data) print(explanation(measured));
       return data;
     } finally {
       await server.stop();
@@ -73,7 +67,20 @@ function writeInputs(folder: string): { readonly body: string; readonly script: 
   return { body: bodyFile, script };
 }
 
-async function byBench(url: string, connections: number, body: string): Promise<Figures> {
+type Seen = Omit<Figures, "clientMicros" | "serverMicros">;
+
+/** A load, and the processor time of its client (its start included) and of the server's processes per request. */
+async function costed(serverPid: number, load: () => Promise<Seen>): Promise<Figures> {
+  const before = [ownCpuMs(), treeCpuMs(serverPid)] as const;
+  const seen = await load();
+  const requests = seen.perSecond * SECONDS;
+  const [clientMicros, serverMicros] = [ownCpuMs() - before[0], treeCpuMs(serverPid) - before[1]].map(
+    (ms) => (1000 * ms) / requests,
+  ) as [number, number];
+  return { ...seen, clientMicros, serverMicros };
+}
+
+async function byBench(url: string, connections: number, body: string): Promise<Seen> {
   const args = ["bench", url, "--input", body, "--connections", String(connections), "--json"];
   const time = ["--warm-up", "0ms", "--stability", "0.1%", "--duration", `${SECONDS}s`];
   const { stdout } = await promisify(execFile)(process.execPath, [...SCONCE, ...args, ...time]);
@@ -81,7 +88,7 @@ async function byBench(url: string, connections: number, body: string): Promise<
   return { perSecond, p50Ms: latencyMs.p50, p99Ms: latencyMs.p99 };
 }
 
-async function byWrk(url: string, connections: number, script: string): Promise<Figures> {
+async function byWrk(url: string, connections: number, script: string): Promise<Seen> {
   const args = ["-t1", `-c${connections}`, `-d${SECONDS}s`, "--latency", "-s", script, url];
   const { stdout } = await promisify(execFile)("wrk", args);
   if (/Non-2xx/.test(stdout)) throw new Error(stdout);
@@ -102,22 +109,17 @@ function milliseconds(text: string | undefined): number {
 }
 
 function medians(rounds: readonly Figures[]): Figures {
+  const of = (key: keyof Figures): number => median(rounds.map((figures) => figures[key]));
   return {
-    perSecond: median(rounds.map(({ perSecond }) => perSecond)),
-    p50Ms: median(rounds.map(({ p50Ms }) => p50Ms)),
-    p99Ms: median(rounds.map(({ p99Ms }) => p99Ms)),
+    perSecond: of("perSecond"),
+    p50Ms: of("p50Ms"),
+    p99Ms: of("p99Ms"),
+    clientMicros: of("clientMicros"),
+    serverMicros: of("serverMicros"),
   };
 }
 
-function row({
-  connections,
-  bench,
-  wrk,
-}: {
-  readonly connections: number;
-  readonly bench: Figures;
-  readonly wrk: Figures;
-}): Record<string, string | number> {
+function row({ connections, bench, wrk }: Compared): Record<string, string | number> {
   return {
     connections,
     "bench req/s": Math.round(bench.perSecond),
@@ -126,5 +128,8 @@ function row({
     "bench p99 ms": bench.p99Ms.toFixed(2),
     "wrk p99 ms": wrk.p99Ms.toFixed(2),
     "p99 ratio": (bench.p99Ms / wrk.p99Ms).toFixed(3),
+    "bench CPU µs": bench.clientMicros.toFixed(1),
+    "wrk CPU µs": wrk.clientMicros.toFixed(1),
+    "server CPU µs": `${bench.serverMicros.toFixed(1)}, ${wrk.serverMicros.toFixed(1)}`,
   };
 }

@@ -28,8 +28,15 @@ const BARE = fileURLToPath(new URL("../bare-http.js", import.meta.url));
 
 type Server = RunningPeer & Target;
 
+interface Surroundings {
+  readonly options: SuiteOptions;
+  readonly processes: PeerProcesses;
+  say(line: string): void;
+}
+
 interface Loading extends PeerStart {
   readonly effort: PeersEffort;
+  say(line: string): void;
 }
 
 export const peers: Suite = {
@@ -40,7 +47,11 @@ export const peers: Suite = {
     const results: WorkloadResult[] = [];
     try {
       for (const workload of WORKLOADS.filter(({ name }) => name.includes(options.only ?? ""))) {
-        const result = await resultOf(workload, others, { options, processes });
+        const result = await resultOf(workload, others, {
+          options,
+          processes,
+          say: (line) => print(`(${workload.name}: ${line})`),
+        });
         results.push({ ...result, absent: [...absent, ...result.absent] });
         print(peersPage(results.slice(-1)));
       }
@@ -56,7 +67,7 @@ export const peers: Suite = {
 async function resultOf(
   workload: Workload,
   others: readonly Peer[],
-  { options, processes }: { readonly options: SuiteOptions; readonly processes: PeerProcesses },
+  { options, processes, say }: Surroundings,
 ): Promise<WorkloadResult> {
   const { before, isQuick } = options;
   const effort = isQuick ? QUICK : FULL;
@@ -67,9 +78,12 @@ async function resultOf(
     sconcePeer("sconce"),
     ...(before === undefined ? [] : [sconcePeer("before", { checkout: before })]),
   ];
-  const { able, absent, figures } = await startsOf([...ours, first, ...others], start, effort.starts);
+  const { able, absent, figures } = await startsOf([...ours, first, ...others], start, {
+    say,
+    rounds: effort.starts,
+  });
   const loaded = able.filter((peer) => peer !== first);
-  const load = await loadOf(loaded, { ...start, effort });
+  const load = await loadOf(loaded, { ...start, effort, say });
   return {
     workload: workload.name,
     rounds: effort.rounds,
@@ -98,6 +112,7 @@ async function loadOf(all: readonly Peer[], loading: Loading): Promise<Load> {
   const started: RunningPeer[] = [];
   let servers: readonly Server[] = [];
   try {
+    loading.say("all start");
     for (const peer of all) started.push(await startPeer(peer, loading));
     const expected = await started[0]!.ask();
     const { right, wrong } = await checked(started, expected);
@@ -105,6 +120,7 @@ async function loadOf(all: readonly Peer[], loading: Loading): Promise<Load> {
     pauseRestless(servers, "SIGSTOP");
     const rows: LoadRow[] = [];
     for (const inFlight of loading.workload.inFlight) {
+      loading.say(`rounds at ${inFlight} in flight`);
       rows.push(...(await httpRows(servers, loading, inFlight)));
       rows.push(await loopRow(loading, inFlight));
       if (loading.workload.model === "digits") rows.push(...(await grpcRows(servers, loading, inFlight)));

@@ -19,7 +19,39 @@ const MODELS = [
   { name: "encoder", file: join(BENCH_MODELS, "encoder.pt2"), slo: "p99=5s", window: "15s" },
 ] as const;
 
-const BUDGET = "20m";
+/** What `--quick` takes: models whose runs are short, a coarse grid, and windows that show which settings are of another kind rather than the last 5 %. */
+const SMALL_MODELS = [
+  { name: "digits", file: DIGITS, slo: "p99=50ms", window: "500ms" },
+  { name: "tables", file: join(BENCH_MODELS, "tables.pt2"), slo: "p99=100ms", window: "500ms" },
+  { name: "minilm", file: join(BENCH_MODELS, "minilm.pt2"), slo: "p99=1s", window: "1s" },
+] as const;
+
+interface Effort {
+  readonly models: readonly Model[];
+  readonly budget: string;
+  readonly batches: readonly number[];
+  readonly delaysMs: readonly number[];
+  readonly memory: readonly string[];
+  /** Of the two that are found, in turn. */
+  readonly rounds: number;
+}
+
+const FULL: Effort = {
+  models: MODELS,
+  budget: "20m",
+  batches: [1, 4, 8, 16, 32, 64, 128],
+  delaysMs: [0, 1, 2, 5, 10],
+  memory: ["fast", "shared"],
+  rounds: 5,
+};
+const QUICK: Effort = {
+  models: SMALL_MODELS,
+  budget: "45s",
+  batches: [1, 16],
+  delaysMs: [0, 2],
+  memory: ["fast"],
+  rounds: 3,
+};
 
 /** What `sconce tune --json` prints, as far as it is looked at here. */
 interface Report {
@@ -36,16 +68,17 @@ interface Report {
 export const tune: Suite = {
   summary:
     "sconce tune beside an exhaustive grid of the same settings: requests/s of what each finds, measured in turn, and the runs that it took",
-  async run(print, { only }) {
+  async run(print, { only, isQuick }) {
+    const effort = isQuick ? QUICK : FULL;
     const results = [];
-    for (const model of MODELS.filter(({ name }) => only === undefined || name.includes(only))) {
+    for (const model of effort.models.filter(({ name }) => only === undefined || name.includes(only))) {
       if (!existsSync(model.file)) {
         print(`${model.name}: left out, ${model.file} is not there (npm run bench -- profile makes it)`);
         continue;
       }
       const folder = mkdtempSync(join(tmpdir(), "sconce-bench-tune-"));
       try {
-        results.push(await compared(model, folder));
+        results.push(await compared(model, folder, effort));
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -55,14 +88,23 @@ export const tune: Suite = {
   },
 };
 
-type Model = (typeof MODELS)[number];
+interface Model {
+  readonly name: string;
+  readonly file: string;
+  readonly slo: string;
+  readonly window: string;
+}
 
-async function compared(model: Model, folder: string): Promise<Record<string, string | number>> {
+async function compared(
+  model: Model,
+  folder: string,
+  effort: Effort,
+): Promise<Record<string, string | number>> {
   const file = join(folder, model.name, `${model.name}.pt2`);
   mkdirSync(join(folder, model.name));
   copyFileSync(model.file, file);
-  const found = await asked(file, model, ["--budget", BUDGET]);
-  const grid = gridOf(availableParallelism());
+  const found = await asked(file, model, ["--budget", effort.budget]);
+  const grid = gridOf(availableParallelism(), effort);
   let best = { perSecond: 0, flags: [] as readonly string[] };
   for (const flags of grid) {
     const perSecond = await carried(file, model, flags);
@@ -70,7 +112,7 @@ async function compared(model: Model, folder: string): Promise<Record<string, st
   }
   const chosen = flagsOf(found.chosen);
   const [ours, theirs]: [number[], number[]] = [[], []];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < effort.rounds; round++) {
     ours.push(await carried(file, model, chosen));
     theirs.push(await carried(file, model, best.flags));
   }
@@ -87,16 +129,14 @@ async function compared(model: Model, folder: string): Promise<Record<string, st
   };
 }
 
-const ROUNDS = 5;
-
 /** Every combination that keeps instances × threads within the processors, as flags. */
-function gridOf(cores: number): readonly (readonly string[])[] {
+function gridOf(cores: number, { batches, delaysMs, memory: modes }: Effort): readonly (readonly string[])[] {
   const counts = [1, 2, 4, 8, 16, 32].filter((count) => count <= cores);
   return counts.flatMap((instances) =>
     [...counts.filter((threads) => instances * threads <= cores), "auto" as const].flatMap((threads) =>
-      [1, 4, 8, 16, 32, 64, 128].flatMap((maxBatchSize) =>
-        [0, 1, 2, 5, 10].flatMap((delayMs) =>
-          ["fast", "shared"].map((memory) =>
+      batches.flatMap((maxBatchSize) =>
+        delaysMs.flatMap((delayMs) =>
+          modes.map((memory) =>
             flagsOf({ instances, threads, maxBatchSize, maxQueueDelayMs: delayMs, memory }),
           ),
         ),

@@ -195,12 +195,14 @@ describe("WorkerProcess", () => {
     const { worker } = start(`${SERVE}
       let turns = 0;
       serveWorker(() => { setImmediate(() => turns++); return { header: Buffer.from(String(turns)), chunks: [] }; });`);
-    const turns = async () => Buffer.from((await worker.call(call(""))).header).toString();
-    assert.equal(await turns(), "0");
-    assert.equal(await turns(), "0");
+    const turns = async () => Number(Buffer.from((await worker.call(call(""))).header).toString());
+    let before = 0;
+    for (let i = 0; i < 50; i++) before = await turns();
+    // A machine that takes a second for some of them gives it some.
+    assert.ok(before < 25, `${before} turns for 50 calls`);
     await setTimeout(1100);
     await turns();
-    assert.notEqual(await turns(), "0");
+    assert.ok((await turns()) > before);
     await worker.close();
   });
 

@@ -2,11 +2,11 @@ import type { DType } from "../../dtype.ts";
 import { boundsOf } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
-import { isOne } from "../size-facts.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 import {
   axisOf,
   broadcast,
+  isOne,
   numeric,
   quotient,
   requireSame,
