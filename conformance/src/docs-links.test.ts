@@ -1,9 +1,10 @@
-// Tests README.md and docs/: their links.
+// Tests README.md and docs/: their links, and that their blocks say how they are tested.
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { partsOfPage } from "./pages/page-blocks.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -92,4 +93,19 @@ test("every source file that a page names without its folder exists", () => {
       .map((name) => `${page}: ${name}`);
   });
   assert.deepEqual(missing, []);
+});
+
+/** What no test can have. All else is run, checked, shown, or run by a test that takes it from the page. */
+const NOT_HERE = /^it needs (?:Docker|grpcurl)$/;
+/** Made by a script, of what the compiler reads. */
+const GENERATED = "docs/api.md";
+
+test("a block that is not run needs what no test can have: mark it console, file, checked as, run by or shown", () => {
+  const forUsers = pages.filter((page) => page === "README.md" || /^docs\/[^/]+\.md$/.test(page));
+  for (const page of forUsers.filter((name) => name !== GENERATED)) {
+    for (const { use, line } of partsOfPage(read(page), page).blocks) {
+      if (use.kind === "not run") assert.match(use.reason, NOT_HERE, `${page}:${line}`);
+      if (use.kind === "elsewhere") assert.ok(read(use.test).includes(basename(page)), `${page}:${line}`);
+    }
+  }
 });

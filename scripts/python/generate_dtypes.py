@@ -39,6 +39,15 @@ KNOWN = {
     "indices=84ub": ("index.Tensor", "_unsafe_index.Tensor"),
     "self=fdhH8421u other=fdhH8421u self~other": ("tensordot.default",),
     "self=fdhH8421u": ("rsub.Scalar", "sub.Scalar"),
+    "other=fdhH8421u self=fdhH8421u": ("rsub.Tensor",),
+    "imag=fdh real=fdh imag~real": ("complex.default",),
+    "abs=fdh angle=fdh abs~angle": ("polar.default",),
+    "input=fdhHu": ("_upsample_nearest_exact1d.vec",),
+    "bias=fdhH input=fdhH running_mean=fdhH running_var=fdhH weight=fdhH bias~running_mean~running_var~weight "
+    + " ".join(f"!input={x},{name}={other}" for name in ("weight", "running_mean") for x, other in (("d", "fhH"), ("f", "dhH"), ("h", "dH"), ("H", "dh"))): (
+        "_native_batch_norm_legit.default",
+        "_batch_norm_with_update.default",
+    ),
     "grad_output=fdhH self=fdhH": tuple(f"max_pool{n}d_with_indices_backward.default" for n in (2, 3)),
 }
 

@@ -104,10 +104,15 @@ def add(pack: Pack, label: str, call: Call, tensors: list[torch.Tensor], dtypes:
         pack.samples.append({**sample, "refuses": isinstance(outputs, str) and not OF_NUMBERS.search(outputs)})
 
 
+def is_of_others(raised: str) -> bool:
+    """Whether PyTorch raises for something else than a dtype."""
+    return LACKING.search(raised) is not None or OF_NUMBERS.search(raised) is not None
+
+
 def add_exported(pack: Pack, label: str, call: Call, tensors: list[torch.Tensor]) -> None:
     for kind, inputs in casts(tensors, DTYPES):
         raised = answer(call, inputs)
-        if not isinstance(raised, str):
+        if not isinstance(raised, str) or is_of_others(raised):
             continue
         try:
             program = export(call, tuple(inputs))
@@ -115,7 +120,7 @@ def add_exported(pack: Pack, label: str, call: Call, tensors: list[torch.Tensor]
             continue
         program._example_inputs = None
         raised = answer(program.module(), inputs)
-        if isinstance(raised, str):
+        if isinstance(raised, str) and not is_of_others(raised):
             run = {"inputs": [pack.tensor(t) for t in inputs], "raises": raised}
             targets = targets_of(program)
             pack.samples.append({"id": f"{label} {kind}", "targets": targets, "core": False, "program": pack.place(saved(program)), "runs": [run], "refuses": True})

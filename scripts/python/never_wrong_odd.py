@@ -22,7 +22,7 @@ import case_kit
 from case_kit import Fn
 from case_packs import Packs
 
-TITLES = {"d": "data", "h": "halves", "z": "nothing", "m": "masks", "f": "forms", "i": "integers", "w": "windows", "q": "quantizing", "l": "matrices", "x": "indices", "o": "orders"}
+TITLES = {"d": "data", "h": "halves", "z": "nothing", "m": "masks", "f": "forms", "i": "integers", "w": "windows", "q": "quantizing", "l": "matrices", "x": "indices", "o": "orders", "r": "reports"}
 ARGUMENTS = [argument for argument in sys.argv[1:] if argument != "--packs"]
 PATTERN = re.compile(ARGUMENTS[1] if len(ARGUMENTS) > 1 else "")
 PACKS = Packs(TITLES) if "--packs" in sys.argv else None
@@ -480,6 +480,26 @@ case("o_unique", Fn(lambda s, x: (torch.unique(x), torch.unique_consecutive(x), 
 case("o_ends", Fn(lambda s, x: (x.sort().values, x.argsort(), x.topk(2).values, x.argmax(), x.min(), x.median(), x.kthvalue(2).values, x.cummax(0).values, x.unique(), x.msort(), x.mode().values)), (t([3, 1, 2, 5]),), [(t([2**63 - 1, -(2**63), 0, 2**63 - 1]),), (t([2**53 + 1, 2**53, 2**53 + 2, -(2**53) - 1]),)])
 case("o_bool", Fn(lambda s, x: (x.sort().values, x.argsort(stable=True), x.max(), x.min(), x.any(), x.all(), x.unique(), x.cummax(0).values)), (t([True, False, True]),), [(t([False] * 3),), (t([True] * 3),)])
 case("o_einsum", Fn(lambda s, a, b: (torch.einsum("bij,bjk->bik", a, b), torch.einsum("bij,bjk->ik", a, b), torch.einsum("...ij,...jk->...ik", a, b), torch.einsum("bii->b", a[:, :, :3]) if False else a.sum())), (r(2, 3, 4), r(2, 4, 5)), [(r(0, 3, 4), r(0, 4, 5)), (r(1, 3, 0), r(1, 0, 5)), (r(2, 3, 1), r(2, 1, 5))], ({0: Z(0), 2: Dim("j0", min=0, max=9)}, {0: Z(0), 1: Dim("j0", min=0, max=9)}))
+
+# What other bug reports found ----------------------------------------------------------------------------------------------------------------
+
+
+def negative_rows(s, x, v):
+    y = x.clone()
+    y[-2:, :-1] -= v
+    return y
+
+
+case("r_windows", Fn(lambda s, x: torch.stack([f(n, periodic=p).sum() + x.sum() for f in (torch.bartlett_window, torch.blackman_window, torch.kaiser_window, torch.hann_window) for n in (1, 2, 6, 7) for p in (True, False)])), (r(2),))
+case("r_plain_windows", Fn(lambda s, x: (torch.bartlett_window(6) + x, torch.blackman_window(6) + x, torch.kaiser_window(6) + x)), (r(6),))
+case("r_norms", Fn(lambda s, x: (torch.ops.aten.norm.Scalar(x, 3), torch.ops.aten.norm.ScalarOpt_dtype(x, 2, dtype=torch.float64), torch.ops.aten.norm.ScalarOpt_dim_dtype(x, 1, [0], True, dtype=torch.float64))), (r(3, 4),))
+case("r_kaiser", Fn(lambda s, x: (torch.kaiser_window(7, False, 5.5) + x, torch.kaiser_window(7, True, 0.0) + x, torch.hamming_window(7, False, 0.6, 0.3) + x, torch.hamming_window(7, True, 0.7) + x)), (r(7),))
+case("r_channel_shuffle", Fn(lambda s, x: F.channel_shuffle(x, 3)), (r(2, 6, 2, 3),), [(r(1, 9, 1, 1),), (r(2, 3, 4, 2),), (r(2, 8, 2, 3),)], ({0: A, 1: A, 2: A, 3: A},))
+case("r_negative_rows", Fn(negative_rows), (r(4, 6), r(5)), [(r(2, 6), r(5)), (r(1, 6), r(5)), (r(3, 3), r(2))], ({0: A, 1: A}, {0: A}))
+case("r_attention_scale", Fn(lambda s, q, k: (F.scaled_dot_product_attention(q, k, k, scale=0.0), F.scaled_dot_product_attention(q, k, k, scale=-0.7), F.scaled_dot_product_attention(q, k, k, scale=1e-3))), (r(2, 2, 3, 8), r(2, 2, 5, 8)), [(r(1, 2, 1, 8), r(1, 2, 2, 8))], ({0: A, 2: A}, {0: A, 2: A}))
+case("r_roots", Fn(lambda s, x: (x**0.5, x**-0.5, x**1.5, torch.float_power(x, 0.5))), (torch.rand(4),), [(t([-inf, -0.0, nan, -2.0]),), (t([inf, 0.0, 1e-40, 9.0]),)])
+case("r_cubic_nowhere", Fn(lambda s, x, g: torch.stack([F.grid_sample(x, g, "bicubic", p, a) for p in ("zeros", "border", "reflection") for a in (True, False)])), (r(1, 2, 4, 5), torch.rand(1, 2, 2, 2)), [(r(1, 2, 4, 5), t([[[[nan, 0.0], [inf, 0.0]], [[0.0, -inf], [0.1, nan]]]]))])
+case("r_nameless", Fn(lambda s, x: {"": x + 1, "a": x * 2}), (r(3),))
 
 if PACKS is not None:
     PACKS.write(ARGUMENTS[0])

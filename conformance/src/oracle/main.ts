@@ -5,7 +5,7 @@
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
 // With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
 // With --sweep aliases [--seed N]: programs that write in place where sizes decide what is a copy.
-// With --sweep dtypes: traces, each tensor in every dtype in turn; what PyTorch raises for has to be refused when the program is read.
+// With --sweep dtypes [--exported]: traces, each tensor in every dtype in turn; what PyTorch raises for has to be refused when the program is read.
 // With --sweep quantized: the ops that quantize, on every dtype and granularity (scripts/python/quantized).
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,6 +35,7 @@ const { values } = parseArgs({
     json: { type: "string" },
     limit: { type: "string", default: "40" },
     jobs: { type: "string", default: "2" },
+    exported: { type: "boolean", default: false },
     "optimised-only": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
@@ -69,7 +70,7 @@ async function packFolders(): Promise<readonly string[]> {
   if (sweep === "edges")
     await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
   else if (sweep === "aliases") await makeAliasSweep({ python, folder, seed: Number(values.seed) });
-  else if (sweep === "dtypes") await makeDtypeSweep({ python, folder, filter });
+  else if (sweep === "dtypes") await makeDtypeSweep({ python, folder, filter, isExported: values.exported });
   else if (sweep === "quantized") await makeQuantizedSweep({ python, folder, filter });
   else await makeSizeSweep(sweep, { python, folder, filter });
   return [folder];

@@ -37,13 +37,15 @@ export async function makeSizeSweep(
   await runPython(python, [script("make_script_fixtures"), kind, folder, "--filter", ...names]);
 }
 
-/** Asks PyTorch about traces of its op samples, each tensor in every dtype in turn; the answers become packs. */
+/** Asks PyTorch about traces of its op samples, or those that it exports though it raises for them, each tensor in every dtype in turn; the answers become packs. */
 export async function makeDtypeSweep({
   python,
   folder,
   filter,
-}: Pick<SweepOptions, "python" | "folder" | "filter">): Promise<void> {
-  await runPython(python, [script("make_dtype_fixtures"), folder, "--filter", ...filter]);
+  isExported,
+}: Pick<SweepOptions, "python" | "folder" | "filter"> & { readonly isExported: boolean }): Promise<void> {
+  const form = isExported ? ["--exported"] : [];
+  await runPython(python, [script("make_dtype_fixtures"), folder, "--filter", ...filter, ...form]);
 }
 
 /** Asks PyTorch about programs of codes: every op that quantizes, with every dtype and granularity; the answers become packs. */

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords } from "../base/file-fault.ts";
 import { writeWhole } from "../base/write-whole.ts";
 import { createApiKeys, type KeyRecord, readKeyFile } from "../gate/api-keys.ts";
+import { writeFault } from "./output-draft.ts";
 
 /** The keys in a file; none when there is no such file. Throws as `readKeyFile`, and `failed_precondition` when it cannot be read. */
 export function readKeys(path: string): readonly KeyRecord[] {
@@ -29,8 +29,7 @@ export async function writeKeys(path: string, keys: readonly KeyRecord[]): Promi
   try {
     await writeWhole(path, `${JSON.stringify({ keys }, null, 2)}\n`);
   } catch (cause) {
-    if (faultCode(cause) !== "ENOENT") throw unusable(path, cause);
-    const message = `${path} cannot be written: there is no folder ${dirname(path)}`;
+    const message = `${path} cannot be written: ${writeFault(cause, path)}`;
     throw new ServeError("failed_precondition", message, { reason: "unreadable_path", cause });
   }
 }

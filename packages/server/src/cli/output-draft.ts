@@ -101,11 +101,13 @@ function onOutput<T>(target: string, option: string, use: () => T): T {
 }
 
 function unwritable(target: string, option: string, cause: unknown): ServeError {
-  const why = words(faultCode(cause) ?? "", target);
+  const why = writeFault(cause, target);
   return new ServeError("failed_precondition", `${option}: ${target} cannot be written: ${why}`, { cause });
 }
 
-function words(code: string, target: string): string {
+/** Why a file could not be written, in words for whoever named it. */
+export function writeFault(cause: unknown, target: string): string {
+  const code = faultCode(cause) ?? "an unknown error";
   switch (code) {
     case "ENOENT":
       return existsSync(dirname(target))

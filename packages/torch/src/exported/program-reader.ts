@@ -178,7 +178,8 @@ function nameOutputs(args: readonly Arg[], module: JsonMap, { inputs, warnings }
   const named: NamedArg[] = [];
   for (const [i, arg] of args.entries()) {
     if (arg.kind === "none" || arg.kind === "string") continue;
-    let name = names[i]!;
+    // A dict may have an item called "", which ONNX takes for an output that is left out.
+    let name = names[i]! === "" ? `output_${i}` : names[i]!;
     while (used.has(name)) name += "_";
     used.add(name);
     named.push({ name, arg });

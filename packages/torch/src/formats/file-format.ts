@@ -69,6 +69,9 @@ const WEIGHTS =
   "holds weights without a program: export the model with torch.export.export and torch.export.save, and serve the .pt2; this file can then " +
   "replace its weights";
 
+/** Modules that were saved whole are checkpoints to whoever runs no pickle. */
+const WHOLE = ". What torch.save(model) wrote takes --allow-pickle, if you trust the file";
+
 /** Whether files of a format hold a graph to run. */
 export function isProgram(format: FileFormat): format is ProgramFormat {
   return format === "pt2" || format === "torchscript" || format === "onnx";
@@ -81,7 +84,8 @@ export function isWeights(format: FileFormat): format is WeightsFormat {
 
 /** What a file without a program is and what to do about it, in one sentence. */
 export function formatAdvice(format: WeightsFormat | OtherFormat): string {
-  return isWeights(format) ? `the file ${WEIGHTS}` : OTHER_FORMATS[format];
+  if (!isWeights(format)) return OTHER_FORMATS[format];
+  return `the file ${WEIGHTS}${format === "checkpoint" ? WHOLE : ""}`;
 }
 
 /** `formatAdvice` as an error: "corrupt" when another copy of the same file would help, else "unsupported". */

@@ -81,7 +81,7 @@ export function functionalVariant(target: string): string | undefined {
 /** Why a write cannot be replaced. */
 export function whyNoVariant(target: string): string {
   return /^aten\._?fused_moving_avg_obs_/.test(target)
-    ? "it still measures the numbers it sees: finish quantization-aware training with convert_pt2e (or torch.ao.quantization.convert) before exporting"
+    ? "it still measures the numbers it sees, also in eval(), and each answer changes the next one: finish quantization-aware training with convert_pt2e (or torch.ao.quantization.convert) before exporting, or switch measuring off (model.apply(torch.ao.quantization.disable_observer))"
     : "this in-place op has no functional form that could replace it";
 }
 

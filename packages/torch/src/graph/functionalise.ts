@@ -31,7 +31,11 @@ export interface Functionalised {
  * views of that root are recalculated when they are next used. `shared` lists groups of inputs that lie in the same memory.
  */
 export function functionalise(graph: Graph, shared: readonly (readonly string[])[] = []): Functionalised {
-  if (!graph.nodes.some((node) => mutates(node) || severalWrites(node) !== undefined || writesWithin(node)))
+  if (
+    !graph.nodes.some(
+      (node) => mutates(node) || severalWrites(node) !== undefined || writtenByGraphs(node).size > 0,
+    )
+  )
     return { graph, unsupported: [], mutatedInputs: [], demands: [] };
   const pass = new Functionaliser(graph, shared);
   for (const node of graph.nodes) pass.visit(node);
@@ -317,8 +321,4 @@ class Functionaliser {
   #report(node: Node, reason: string): void {
     this.#unsupported.push({ op: node.target, reason });
   }
-}
-
-function writesWithin(node: Node): boolean {
-  return writtenByGraphs(node).size > 0;
 }

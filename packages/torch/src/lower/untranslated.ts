@@ -19,7 +19,7 @@ const packed: Untranslated = {
 const observer: Untranslated = {
   kind: "observer",
   reason:
-    "it still measures the numbers it sees: finish quantization-aware training with convert_pt2e (or torch.ao.quantization.convert) before exporting",
+    "it still measures the numbers it sees, also in eval(), and each answer changes the next one: finish quantization-aware training with convert_pt2e (or torch.ao.quantization.convert) before exporting, or switch measuring off (model.apply(torch.ao.quantization.disable_observer))",
 };
 
 /** Ops that are not translated by decision, by target. */

@@ -43,7 +43,7 @@ const covariance: Composite = (args, { call }) => {
   const count = self.type.dims[1]!;
   const products = call("aten.matmul", [apart, call("aten.t", [apart])]);
   const correction = given(args, "correction");
-  const observations = call("aten.sub", [int(count), correction]);
+  const observations = call("aten.max", [call("aten.sub", [int(count), correction]), int(0)]);
   return call("aten.squeeze", [call("aten.true_divide", [products, observations])]);
 };
 

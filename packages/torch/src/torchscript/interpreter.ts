@@ -1,27 +1,14 @@
-import { itemsOf } from "../checkpoint/pickle-value.ts";
 import type { CodePlace } from "../code-place.ts";
 import { ModelFileError } from "../errors.ts";
 import type { Frame } from "./containers.ts";
-import { keyOfValue } from "./dict-builtins.ts";
-import { FunctionCaller } from "./function-caller.ts";
-import { constant, subscript } from "./literals.ts";
+import { Expressions } from "./expressions.ts";
 import { typeText } from "./module-state.ts";
 import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import { ReadingBudget } from "./reading-budget.ts";
-import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
-import { asDeclared } from "./typed-value.ts";
+import { type Expr, type FunctionDef, raises, type Stmt } from "./source-ast.ts";
 import { ADVICE, UnprovenSize, UnsupportedOp, unsupportedOp } from "./unsupported-op.ts";
-import {
-  isGrown,
-  isNumber,
-  NONE_VALUE,
-  type NumberValue,
-  type ObjectValue,
-  UNKNOWN,
-  UNSET,
-  type Value,
-} from "./value.ts";
+import { NONE_VALUE, type NumberValue, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Contexts that change nothing at inference. */
 const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
@@ -32,7 +19,7 @@ const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inferenc
 export class Interpreter {
   readonly #reading: Reading;
   readonly #budget = new ReadingBudget();
-  readonly #functions: FunctionCaller;
+  readonly #expressions: Expressions;
   /** Of the innermost call. */
   #at: Place | undefined;
 
@@ -41,9 +28,9 @@ export class Interpreter {
 
   constructor(reading: Reading) {
     this.#reading = reading;
-    this.#functions = new FunctionCaller(reading, this.#budget, {
+    this.#expressions = new Expressions(reading, this.#budget, {
+      method: (object, name, args, kwargs) => this.method(object, name, args, kwargs),
       invoke: (definition, args, kwargs) => this.#invoke(definition, args, kwargs),
-      attribute: (object, name) => this.#attribute(object, name),
     });
   }
 
@@ -80,7 +67,9 @@ export class Interpreter {
     const frame: Frame = new Map();
     for (const [at, param] of definition.params.entries()) {
       const value =
-        args[at] ?? kwargs.get(param.name) ?? (param.default && this.#evaluate(param.default, frame));
+        args[at] ??
+        kwargs.get(param.name) ??
+        (param.default && this.#expressions.evaluate(param.default, frame));
       if (value === undefined)
         throw new ModelFileError("corrupt", `a call of '${definition.name}' lacks '${param.name}'`);
       frame.set(param.name, value);
@@ -120,12 +109,14 @@ export class Interpreter {
   #execute(statement: Stmt, frame: Frame, at: Place): Value | undefined {
     switch (statement.kind) {
       case "return":
-        return statement.value === undefined ? NONE_VALUE : this.#evaluate(statement.value, frame);
+        return statement.value === undefined
+          ? NONE_VALUE
+          : this.#expressions.evaluate(statement.value, frame);
       case "assign":
         this.#assign(statement, frame);
         return undefined;
       case "expression":
-        this.#evaluate(statement.value, frame);
+        this.#expressions.evaluate(statement.value, frame);
         return undefined;
       case "assert":
         return undefined;
@@ -144,23 +135,23 @@ export class Interpreter {
         return undefined;
       }
       case "with":
-        this.#enterContext(this.#evaluate(statement.context, frame));
+        this.#enterContext(this.#expressions.evaluate(statement.context, frame));
         return this.#run(statement.body, frame, at);
     }
   }
 
   #while(statement: Extract<Stmt, { kind: "while" }>, frame: Frame, at: Place): Value | undefined {
     for (;;) {
-      const value = this.#condition(statement.condition, frame);
-      const condition = this.#ofRun(value);
+      const value = this.#expressions.condition(statement.condition, frame);
+      const condition = this.#expressions.ofRun(value);
       if (condition !== undefined) {
         this.#loop(frame, condition, (own) => {
           this.#turn(statement.body, own, at);
-          return this.#condition(statement.condition, own);
+          return this.#expressions.condition(statement.condition, own);
         });
         return undefined;
       }
-      if (!this.#truth(value, "a 'while'")) return undefined;
+      if (!this.#expressions.truth(value, "a 'while'")) return undefined;
       const result = this.#run(statement.body, frame, at);
       if (result !== undefined) return result;
       at.line = statement.line;
@@ -173,7 +164,7 @@ export class Interpreter {
       return undefined;
     const [count, ...others] = iterable.args;
     if (count === undefined || others.length > 0) return undefined;
-    return this.#ofRun(this.#evaluate(count, frame));
+    return this.#expressions.ofRun(this.#expressions.evaluate(count, frame));
   }
 
   #repeat(
@@ -181,16 +172,21 @@ export class Interpreter {
     turns: NumberValue,
     { frame, at }: { readonly frame: Frame; readonly at: Place },
   ): undefined {
-    const compare = (index: Value): Value => this.#functions.torch("lt", [index, turns], new Map());
+    const compare = (index: Value): Value =>
+      this.#expressions.functions.torch("lt", [index, turns], new Map());
     const first: NumberValue = { kind: "int", value: 0 };
     frame.set(target, first);
-    this.#loop(frame, this.#ofRun(compare(first)) ?? unsupportedOp("a range is of no number"), (own) => {
-      const index = own.get(target)!;
-      this.#turn(body, own, at);
-      const next = this.#functions.torch("add", [index, { kind: "int", value: 1 }], new Map());
-      own.set(target, next);
-      return compare(next);
-    });
+    this.#loop(
+      frame,
+      this.#expressions.ofRun(compare(first)) ?? unsupportedOp("a range is of no number"),
+      (own) => {
+        const index = own.get(target)!;
+        this.#turn(body, own, at);
+        const next = this.#expressions.functions.torch("add", [index, { kind: "int", value: 1 }], new Map());
+        own.set(target, next);
+        return compare(next);
+      },
+    );
     return undefined;
   }
 
@@ -227,9 +223,11 @@ export class Interpreter {
   #decide(statement: Extract<Stmt, { kind: "if" }>, frame: Frame): boolean | NumberValue {
     const { condition, then, otherwise } = statement;
     try {
-      const value = this.#condition(condition, frame);
-      const isOfSizes = this.#ofData(value) === undefined && raises(then) !== raises(otherwise);
-      return (isOfSizes ? undefined : this.#ofRun(value)) ?? this.#truth(value, "an 'if'");
+      const value = this.#expressions.condition(condition, frame);
+      const isOfSizes = this.#expressions.ofData(value) === undefined && raises(then) !== raises(otherwise);
+      return (
+        (isOfSizes ? undefined : this.#expressions.ofRun(value)) ?? this.#expressions.truth(value, "an 'if'")
+      );
     } catch (error) {
       const [thenRaises, otherwiseRaises] = [raises(then), raises(otherwise)];
       if (!(error instanceof UnprovenSize) || thenRaises === otherwiseRaises) throw error;
@@ -238,7 +236,7 @@ export class Interpreter {
   }
 
   #assign({ targets, isUnpacking, value }: Extract<Stmt, { kind: "assign" }>, frame: Frame): void {
-    const result = this.#evaluate(value, frame);
+    const result = this.#expressions.evaluate(value, frame);
     if (!isUnpacking) {
       this.#store(targets[0]!, result, frame);
       return;
@@ -258,7 +256,7 @@ export class Interpreter {
       frame.set(target.name, value);
       return;
     }
-    const object = target.kind === "attribute" ? this.#evaluate(target.object, frame) : undefined;
+    const object = target.kind === "attribute" ? this.#expressions.evaluate(target.object, frame) : undefined;
     if (target.kind !== "attribute" || object?.kind !== "object") {
       unsupportedOp("it assigns to something unusual");
     } else if (this.#depth > 0) {
@@ -288,165 +286,12 @@ export class Interpreter {
     unsupportedOp(`a 'with' block enters ${context.kind === "object" ? context.path : `a ${context.kind}`}`);
   }
 
-  #condition(condition: Expr, frame: Frame): Value {
-    this.#budget.step();
-    return this.#evaluate(condition, frame);
-  }
-
-  /** The number, where only the run knows it: of the data, or of sizes that stay the caller's. */
-  #ofRun(value: Value): NumberValue | undefined {
-    if (!isNumber(value) || typeof value.value === "number") return undefined;
-    return this.#reading.areSizesStated ? value : this.#ofData(value);
-  }
-
-  /** The number, where only the data knows it. */
-  #ofData(value: Value): NumberValue | undefined {
-    if (!isNumber(value) || typeof value.value === "number") return undefined;
-    return this.#reading.ops.isOfData({ kind: "numbers", dims: [value.value] }) ? value : undefined;
-  }
-
-  #isTrue(condition: Expr, frame: Frame, what: string): boolean {
-    return this.#truth(this.#condition(condition, frame), what);
-  }
-
-  /** `what` names the statement whose condition it is. */
-  #truth(value: Value, what: string): boolean {
-    if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
-    if (this.#ofData(value) !== undefined)
-      return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
-    if (isNumber(value)) {
-      const dims = [value.value];
-      throw new UnprovenSize(`the condition of ${what} depends on a size`, { kind: "numbers", dims });
-    }
-    throw new UnsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`, {
-      isFollower: isUnknown(value),
-    });
-  }
-
   #iterate(iterable: Expr, frame: Frame): readonly Value[] {
-    const value = this.#evaluate(iterable, frame);
+    const value = this.#expressions.evaluate(iterable, frame);
     if (value.kind === "list" || value.kind === "tuple") return [...value.items];
     const isFollower = isUnknown(value);
     throw new UnsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`, { isFollower });
   }
-
-  #evaluate(expr: Expr, frame: Frame): Value {
-    this.#budget.step();
-    this.#budget.enterExpression();
-    const value = this.#reading.ops.current(this.#value(expr, frame));
-    this.#budget.leaveExpression();
-    return value;
-  }
-
-  #value(expr: Expr, frame: Frame): Value {
-    switch (expr.kind) {
-      case "constant":
-        return constant(expr);
-      case "name":
-        return frame.get(expr.name) ?? { kind: "path", path: expr.name };
-      case "attribute":
-        return this.#attribute(this.#evaluate(expr.object, frame), expr.name);
-      case "subscript":
-        return this.#subscript(this.#evaluate(expr.object, frame), this.#evaluate(expr.index, frame));
-      case "list":
-      case "tuple":
-        return { kind: expr.kind, items: expr.items.map((item) => this.#evaluate(item, frame)) };
-      case "dict":
-        return this.#dict(expr.entries, frame);
-      case "negate":
-      case "not": {
-        const value = this.#evaluate(expr.operand, frame);
-        return this.#functions.torch(expr.kind === "not" ? "__not__" : "neg", [value], new Map());
-      }
-      case "choice":
-        return this.#evaluate(
-          this.#isTrue(expr.condition, frame, "an 'if' expression") ? expr.then : expr.otherwise,
-          frame,
-        );
-      case "call":
-        return this.#call(expr, frame);
-    }
-  }
-
-  #subscript(object: Value, index: Value): Value {
-    return isGrown(object)
-      ? this.#functions.torch("__getitem__", [object, index], new Map())
-      : subscript(object, index);
-  }
-
-  #dict(entries: readonly (readonly [Expr, Expr])[], frame: Frame): Value {
-    const dict = new Map<string | number, Value>();
-    for (const [keyExpr, valueExpr] of entries) {
-      const key = this.#evaluate(keyExpr, frame);
-      const name = keyOfValue(key) ?? unsupportedOp("a dict has a key that is not text and no known integer");
-      dict.set(name, this.#evaluate(valueExpr, frame));
-    }
-    return { kind: "dict", entries: dict };
-  }
-
-  #attribute(object: Value, name: string): Value {
-    switch (object.kind) {
-      case "path":
-        return object.path === "CONSTANTS"
-          ? this.#constant(name)
-          : { kind: "path", path: `${object.path}.${name}` };
-      case "object":
-        return this.#member(object, name);
-      case "tuple": {
-        const at = object.fields?.indexOf(name) ?? -1;
-        return object.items[at] ?? unsupportedOp(`a tuple has no field '${name}'`);
-      }
-      case "unknown":
-        return UNKNOWN;
-      default:
-        return unsupportedOp(`the attribute '${name}' of a ${object.kind}`);
-    }
-  }
-
-  #member(object: ObjectValue, name: string): Value {
-    const definition = this.#reading.library.classDef(object.path);
-    const field = definition?.fields.get(name);
-    const value = this.#reading.objects.attribute(object, name);
-    if (!object.attributes.has(name)) object.read.add(name);
-    if (value !== undefined) return asDeclared(value, field?.type);
-    if (definition?.methods.has(name)) return { kind: "method", object, name };
-    if (field?.value !== undefined) return asDeclared(this.#evaluate(field.value, new Map()), field.type);
-    throw new ModelFileError("corrupt", `an object of ${object.path} has no attribute '${name}'`);
-  }
-
-  /** `CONSTANTS.c3` */
-  #constant(name: string): Value {
-    const at = Number(/^c(\d+)$/.exec(name)?.[1] ?? Number.NaN);
-    const pickled = itemsOf(this.#reading.constants)?.[at];
-    if (pickled === undefined) throw new ModelFileError("corrupt", `the archive has no constant '${name}'`);
-    return this.#reading.constantObjects.constant(pickled, `constant_${at}`);
-  }
-
-  #call(expr: Extract<Expr, { kind: "call" }>, frame: Frame): Value {
-    const callee = this.#evaluate(expr.callee, frame);
-    const path = callee.kind === "path" ? callee.path : undefined;
-    // Their first argument is a type.
-    if (path === "annotate" || path === "unchecked_cast") {
-      return asDeclared(this.#evaluate(expr.args[1]!, frame), expr.args[0]);
-    }
-    if (path === "uninitialized") return UNSET;
-    const args = expr.args.map((arg) => this.#evaluate(arg, frame));
-    const kwargs = new Map(expr.kwargs.map(({ name, value }) => [name, this.#evaluate(value, frame)]));
-    if (callee.kind === "method") return this.method(callee.object, callee.name, args, kwargs);
-    if (callee.kind === "object") return this.method(callee, "forward", args, kwargs);
-    if (path === undefined)
-      return callee.kind === "unknown" ? UNKNOWN : unsupportedOp(`it calls a ${callee.kind}`);
-    return this.#functions.call(path, args, kwargs);
-  }
-}
-
-/** Whether a branch certainly raises an error. */
-function raises(body: readonly Stmt[]): boolean {
-  return body.some((statement) => {
-    const callee =
-      statement.kind === "expression" && statement.value.kind === "call" ? statement.value.callee : undefined;
-    return callee?.kind === "attribute" && callee.name === "RaiseException";
-  });
 }
 
 /** The line that runs in a call, and whose method that is. */

@@ -9,18 +9,18 @@ import type { GraphRecorder } from "./graph-recorder.ts";
 import { keepApart } from "./grown-list.ts";
 import { ImageBlocks } from "./image-blocks.ts";
 import { Loops } from "./loops.ts";
+import { calculate, isTensorOfNumber, scalarTensor } from "./number-calls.ts";
 import { calculateFloat } from "./number-tensors.ts";
-import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
 import { resultTypes } from "./result-types.ts";
 import { requireSame } from "./shapes/dims.ts";
-import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
+import { ShapeArgs } from "./shapes/shape-args.ts";
 import { shapeOf } from "./shapes/table.ts";
 import { dimsOf, type SizeNeed } from "./size-need.ts";
 import { numberTensor } from "./stand-in.ts";
 import { tensorOfList } from "./tensor-of-list.ts";
 import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
-import { isGrown, isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
+import { isGrown, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Ops that do nothing at inference: they answer their input. */
 const IDENTITIES = new Set([
@@ -272,44 +272,6 @@ function rename(target: string, [result]: readonly TensorType[]): string {
 
 function hasShape(target: string): boolean {
   return shapeOf(target) !== undefined || target.includes("_.");
-}
-
-/** Arithmetic on numbers and on 0-d tensors of known integers, which tracing makes of sizes; undefined for anything else. */
-function calculate({ op, args, kwargs }: WrittenCall): Value | undefined {
-  const mode = kwargs.get("rounding_mode");
-  const name =
-    mode?.kind === "string"
-      ? `${mode.value}_divide`.replace("floor_divide", "floordiv")
-      : op.slice("aten.".length);
-  const compute = numberFunction(name);
-  const isPlain = [...kwargs.keys()].every((key) => key === "rounding_mode");
-  if (compute === undefined || !isPlain) return undefined;
-  const numbers = args.map(asNumber);
-  if (numbers.length === 0 || numbers.some((number) => number === undefined)) return undefined;
-  const known = numbers as NumberValue[];
-  if (!args.some((arg) => arg.kind === "tensor")) return compute(known);
-  // Float tensors round differently from Python's floats; only whole numbers are the same in both.
-  if (known.some((number) => number.kind === "float")) return undefined;
-  const number = compute(known);
-  const dtype = number.kind === "float" ? floatOf("int64") : number.kind === "int" ? "int64" : "bool";
-  const tensor: TensorValue = { kind: "tensor", name: undefined, type: tensorType(dtype, []), number };
-  return tensor;
-}
-
-/** `torch.tensor(3, dtype=…)`. Without a dtype it stays a number. */
-function isTensorOfNumber({ op, args }: WrittenCall): boolean {
-  return op === "aten.tensor" && args.length === 1 && isNumber(args[0]!);
-}
-
-/** The op that fills a 0-d tensor: the same call without `requires_grad`. */
-function scalarTensor({ args, kwargs }: WrittenCall): WrittenCall {
-  const kept = [...kwargs].filter(([name]) => name !== "requires_grad");
-  return { op: "aten.scalar_tensor", args, kwargs: new Map(kept) };
-}
-
-function asNumber(value: Value): NumberValue | undefined {
-  if (isNumber(value)) return value;
-  return value.kind === "tensor" && value.type.dims.length === 0 ? value.number : undefined;
 }
 
 /** Whether a value is, or holds, the result of a refused op. */

@@ -29,6 +29,7 @@ export function schemasOf(op: string): readonly Schema[] {
  * loads the file (torch/csrc/jit/frontend/schema_matching.cpp): exact types first, then with numbers for tensors of numbers.
  */
 export function resolveCall(call: WrittenCall): BoundCall | undefined {
+  if (call.op === "aten.div" && call.kwargs.has("rounding_mode")) return resolveTyped(withTensors(call));
   const plain = withNumbers(call);
   return (plain && resolveTyped(plain)) ?? resolveTyped(call);
 }
@@ -39,6 +40,14 @@ function withNumbers(call: WrittenCall): WrittenCall | undefined {
     at > 0 && value.kind === "tensor" && value.isWrapped ? value.number! : value;
   const args = call.args.map(plain);
   return args.every((arg, at) => arg === call.args[at]) ? undefined : { ...call, args };
+}
+
+/** The call with numbers that tracing has made tensors of as tensors in type promotion too, as PyTorch has them in `div.Tensor_mode`. */
+function withTensors(call: WrittenCall): WrittenCall {
+  const args = call.args.map(
+    (value): Value => (value.kind === "tensor" ? { ...value, isWrapped: false } : value),
+  );
+  return { ...call, args };
 }
 
 function resolveTyped(call: WrittenCall): BoundCall | undefined {

@@ -29,7 +29,9 @@ export function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): read
     return [target.type];
   }
   const shape = shapeOf(schema.target);
-  if (mutated !== undefined || shape === undefined) {
+  // What observers write beside their result is settled, or refused, behind the reading.
+  const isObserver = OBSERVERS.test(schema.target);
+  if ((mutated !== undefined && !isObserver) || shape === undefined) {
     const op = schema.target.slice(0, schema.target.lastIndexOf("."));
     return unsupportedOp(unknownOp(op, "the type of its result is not known"));
   }
@@ -39,6 +41,8 @@ export function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): read
   const types = shape(given);
   return Array.isArray(types) ? types : [types as TensorType];
 }
+
+const OBSERVERS = /^aten\._?fused_moving_avg_obs_/;
 
 /** What an op in place gives has to have the size of what it is written into: other operands do not stretch it. */
 function requireSelfSize(target: string, given: ShapeArgs, dims: readonly Dim[]): void {

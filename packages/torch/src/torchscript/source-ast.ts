@@ -81,3 +81,12 @@ export interface SourceFile {
   readonly classes: ReadonlyMap<string, ClassDef>;
   readonly functions: ReadonlyMap<string, FunctionDef>;
 }
+
+/** Whether a branch certainly raises an error. */
+export function raises(body: readonly Stmt[]): boolean {
+  return body.some((statement) => {
+    const callee =
+      statement.kind === "expression" && statement.value.kind === "call" ? statement.value.callee : undefined;
+    return callee?.kind === "attribute" && callee.name === "RaiseException";
+  });
+}

@@ -12,6 +12,7 @@ import {
 import { dirname } from "node:path";
 import { ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
+import { writeFault } from "../output-draft.ts";
 import { lineDiff } from "./line-diff.ts";
 import type { PlannedFile } from "./plan.ts";
 
@@ -60,10 +61,8 @@ function write(planned: PlannedFile): void {
     if ("text" in planned) writeWhole(path, planned.text);
     else link(planned.sameAs, path);
   } catch (cause) {
-    throw new ServeError("failed_precondition", `${path}: ${faultWords(cause)}`, {
-      reason: "unreadable_path",
-      cause,
-    });
+    const message = `${path} cannot be written: ${writeFault(cause, path)}`;
+    throw new ServeError("failed_precondition", message, { reason: "unreadable_path", cause });
   }
 }
 

@@ -40,7 +40,7 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
     () => "the sizes of the inputs do not go together in the model",
   ],
   [
-    /(?:invalid|out of bounds?) (?:index|indices)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
+    /(?:invalid|out of bounds?) (?:index|indices?)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
     () => "an index in the inputs is out of the model's range",
   ],
 ];

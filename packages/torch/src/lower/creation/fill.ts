@@ -1,4 +1,4 @@
-import type { Dim } from "../../graph/sym.ts";
+import { type Dim, sameDims } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { asFitting } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
@@ -45,8 +45,16 @@ const FORMS = ["zeros", "ones", "empty"] as const;
 
 const VALUE = { zeros: 0, ones: 1, empty: 0 } as const;
 
-/** aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
-export const copy: Lowering = (node, g) => g.expand(node.tensor("src"), node.out().dims);
+/**
+ * aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor
+ *
+ * A source of the same sizes stays as it is: the last two of at least two rows, as the program states them, are one where there is only one.
+ */
+export const copy: Lowering = (node, g) => {
+  const src = node.tensor("src");
+  const { dims } = node.out();
+  return sameDims(src.dims, dims) ? src : g.expand(src, dims);
+};
 
 /**
  * aten::fill.Scalar(Tensor self, Scalar value) -> Tensor

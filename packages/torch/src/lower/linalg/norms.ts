@@ -145,7 +145,10 @@ export const frobeniusNorm: Lowering = (node, g) => {
 
 /**
  * aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor
  * aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor
+ * aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor
+ * aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor
  */
 export const vectorNorm: Lowering = (node, g) => {
   const self = node.tensor("self");
@@ -175,5 +178,5 @@ export const NORMS: LoweringTable = {
   "aten.renorm.default": renorm,
   "aten.frobenius_norm.dim": frobeniusNorm,
   "aten.linalg_vector_norm.default": vectorNorm,
-  "aten.norm.ScalarOpt_dim": vectorNorm,
+  ...all("norm", vectorNorm, ["Scalar", "ScalarOpt_dim", "ScalarOpt_dim_dtype", "ScalarOpt_dtype"]),
 };

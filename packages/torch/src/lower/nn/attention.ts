@@ -31,15 +31,18 @@ export const attention: Lowering = (node, g) => {
   const given = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
   const mask = given && additiveMask(g, given);
   const scale = node.optionalFloat("scale");
+  // The kernel takes no scale that is not positive: then the queries are scaled before.
+  const isScaled = scale !== undefined && !(scale > 0);
+  const scaled = isScaled ? { ...query!, ...g.op("Mul", [query!, g.scalar("float32", scale)]) } : query!;
   const operands = [
-    query,
+    scaled,
     key,
     values,
     mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) }),
   ];
   const attributes = {
     is_causal: Number(node.bool("is_causal")),
-    ...(scale === undefined ? {} : { scale: float(scale) }),
+    ...(scale === undefined ? {} : { scale: float(isScaled ? 1 : scale) }),
   };
   const [result] = unlessNothing(g, {
     sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!, value!.dims.at(-1)!],

@@ -8,6 +8,7 @@ import {
 } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, isTensor, type Operand, type Val } from "../core/tensor.ts";
+import { rootOf } from "./float-math.ts";
 import { integerPower } from "./integer-power.ts";
 import { truncate } from "./rounding.ts";
 
@@ -181,7 +182,10 @@ export const pow: Lowering = (node, g) => {
   const exponent = node.operand("exponent");
   if (!isTensor(exponent) && exponent.value === 2) return g.op("Mul", [self, self]);
   if (!isFloat(dtype)) return integerPower(g, self, exponent);
-  return g.op("Pow", [self, g.as(exponent, dtype)]);
+  return (
+    rootOf(g, self, isTensor(exponent) ? undefined : exponent.value) ??
+    g.op("Pow", [self, g.as(exponent, dtype)])
+  );
 };
 
 /**

@@ -1,8 +1,8 @@
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { all } from "../core/lowering.ts";
-import type { Val } from "../core/tensor.ts";
-import { expm1, log1p } from "./float-math.ts";
+import { isTensor, type Val } from "../core/tensor.ts";
+import { expm1, log1p, rootOf } from "./float-math.ts";
 
 /** An op of one operand, calculated in the result's type. */
 function unary(formula: (g: Emitter, x: Val) => Val): Lowering {
@@ -92,8 +92,14 @@ export const logit: Lowering = (node, g) => {
  *
  * Always in float64.
  */
-export const floatPower: Lowering = (node, g) =>
-  g.op("Pow", [g.as(node.operand("self"), "float64"), g.as(node.operand("exponent"), "float64")]);
+export const floatPower: Lowering = (node, g) => {
+  const self = g.as(node.operand("self"), "float64");
+  const exponent = node.operand("exponent");
+  return (
+    rootOf(g, self, isTensor(exponent) ? undefined : exponent.value) ??
+    g.op("Pow", [self, g.as(exponent, "float64")])
+  );
+};
 
 /** aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor: self · 2^other, the power in float32 for integers */
 export const ldexp: Lowering = (node, g) => {

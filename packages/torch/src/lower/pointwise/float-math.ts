@@ -64,3 +64,13 @@ export function largest(dtype: string): number {
   if (dtype === "bfloat16") return 3.3895313892515355e38;
   return 3.4028234663852886e38;
 }
+
+/**
+ * The powers 0.5 and -0.5 of floats, undefined for others. PyTorch calculates them as roots: theirs of -Infinity are NaN, where Pow gives
+ * Infinity and 0.
+ */
+export function rootOf(g: Emitter, x: Val, exponent: unknown): Val | undefined {
+  if (exponent !== 0.5 && exponent !== -0.5) return undefined;
+  const root = g.op("Sqrt", [x]);
+  return exponent === 0.5 ? root : g.op("Reciprocal", [root]);
+}

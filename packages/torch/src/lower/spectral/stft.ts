@@ -9,7 +9,7 @@ import {
 } from "../complex/complex-lowering.ts";
 import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
-import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { requirement } from "../core/requirement.ts";
 import type { ComplexVal, Val } from "../core/tensor.ts";
@@ -160,30 +160,9 @@ function trimming(node: OpNode, g: Emitter, { weights, size, points }: Sums): (t
   };
 }
 
-/**
- * aten::hann_window(int window_length, *, ...) -> Tensor
- * aten::hamming_window(int window_length, *, ...) -> Tensor
- * aten::hamming_window.periodic(int window_length, bool periodic, *, ...) -> Tensor
- * aten::hann_window.periodic(int window_length, bool periodic, *, ...) -> Tensor
- *
- * `alpha - (1 - alpha) cos(2πi/n)`, over one point less when not periodic.
- */
-function cosineWindow(alpha: number): Lowering {
-  return (node, g) => {
-    const { dtype } = node.out();
-    const length = node.int("window_length");
-    const isPeriodic = !node.has("periodic") || node.bool("periodic");
-    const period = isPeriodic || length === 1 ? length : length - 1;
-    const at = (i: number): number => alpha - (1 - alpha) * Math.cos((2 * Math.PI * i) / period);
-    return g.constant(dtype, length === 1 ? [1] : Array.from({ length }, (_, i) => at(i)), [length]);
-  };
-}
-
-/** Short-time transforms of real tensors that give real ones, and the windows that they are used with. */
+/** Short-time transforms of real tensors that give real ones. */
 export const STFT: LoweringTable = {
   "aten.stft.default": realStft,
-  ...all("hann_window", cosineWindow(0.5), ["default", "periodic"]),
-  ...all("hamming_window", cosineWindow(0.54), ["default", "periodic"]),
 };
 
 /** Spectra of short frames of a signal, and the signal of such spectra. */

@@ -4,6 +4,7 @@ import { FFT } from "./fft.ts";
 import { FFT_SHIFT } from "./fft-shift.ts";
 import { FREQUENCIES } from "./frequencies.ts";
 import { STFT } from "./stft.ts";
+import { WINDOWS } from "./windows.ts";
 
-/** Fourier transforms. */
-export const SPECTRAL: LoweringTable = mergeTables([FFT_SHIFT, FFT, FREQUENCIES, STFT]);
+/** Fourier transforms, and the windows that they are used with. */
+export const SPECTRAL: LoweringTable = mergeTables([FFT_SHIFT, FFT, FREQUENCIES, STFT, WINDOWS]);

@@ -1,6 +1,5 @@
 import { type Dim, product, sym } from "../../graph/sym.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import { unsupported } from "../core/unsupported.ts";
 
 /** aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor. Channels c·r² become r × r blocks of pixels. */
 export const pixelShuffle: Lowering = (node, g) => {
@@ -32,9 +31,8 @@ export const channelShuffle: Lowering = (node, g) => {
   const self = node.tensor("self");
   const groups = node.int("groups");
   const [batch, channels, ...rest] = self.dims as [Dim, Dim, ...Dim[]];
-  if (typeof channels !== "number") return unsupported("the number of channels is not constant");
   const area = product(rest);
-  const grid = g.reshape(self, [batch, groups, channels / groups, area]);
+  const grid = g.reshape(self, [batch, groups, sym("cleandiv", channels, groups), area]);
   return g.reshape(g.transpose(grid, [0, 2, 1, 3]), [batch, channels, ...rest]);
 };
 

@@ -193,3 +193,11 @@ function countTerms(dim: Dim): number {
   if (dim === 0) return 0;
   return typeof dim !== "number" && dim.op === "add" ? (dim as SymNode).args.length : 1;
 }
+
+/** Whether a size is 1, which decides ranks: undefined where the caller decides. */
+export function isOne(dim: Dim): boolean | undefined {
+  if (typeof dim === "number") return dim === 1;
+  const { min, max } = boundsOf(dim);
+  if (min === 1 && max === 1) return true;
+  return min >= 2 || max < 1 ? false : undefined;
+}

@@ -57,6 +57,8 @@ const int8Product: ShapeFn = (args) => {
 
 export const QUANTIZED: ShapeTable = {
   fake_quantize_per_tensor_affine: same,
+  fused_moving_avg_obs_fake_quant: same,
+  _fused_moving_avg_obs_fq_helper: withMask,
   fake_quantize_per_channel_affine: same,
   _fake_quantize_learnable_per_tensor_affine: same,
   _fake_quantize_learnable_per_channel_affine: same,
