@@ -21,7 +21,7 @@ export interface Judgement {
 const HEALTHY = "healthy";
 const ROUNDS = 3;
 const ROUND_MS = 1000;
-const START_MS = 600;
+const START_MS = 1000;
 
 /** A file that `sconce why` serves itself. */
 export async function judgeFile(cause: FileCause, folder: string, window: string): Promise<Judgement> {
@@ -54,7 +54,7 @@ export async function judgeLive(cause: LiveCause, folder: string, window: string
 
 /** What `sconce why` says while clients are about it. */
 async function watched(
-  { manner, meanwhile, model, whyArgs = [], wayMs }: LiveCause,
+  { manner, meanwhile, model, whyArgs = [], wayMs, startsLate = false }: LiveCause,
   server: { readonly url: string; readonly pid: number },
   window: string,
 ): Promise<WhyReport> {
@@ -63,8 +63,8 @@ async function watched(
   const others = [];
   const asked = askWhy([model, "--url", way?.url ?? server.url, "--window", window, ...whyArgs]);
   try {
-    // The command is to see the first request as well.
-    await new Promise((resolve) => setTimeout(resolve, START_MS));
+    // The command is to see the first request, too.
+    if (startsLate) await new Promise((resolve) => setTimeout(resolve, START_MS));
     if (manner !== undefined) others.push(askUntil(server.url, manner, ended.signal));
     if (meanwhile !== undefined) others.push(meanwhile(server, ended.signal));
     return await asked;

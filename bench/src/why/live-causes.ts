@@ -4,15 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { identifiedTree, signalAll } from "../process-tree.ts";
 import type { AbsentCause, LiveCause } from "./why-cause.ts";
 import { askUntil, type ClientManner } from "./why-clients.ts";
-import { layersModel, productsModel, quickModel, wideModel } from "./why-models.ts";
+import { layersModel, lengthsModel, productsModel, quickModel, wideModel } from "./why-models.ts";
 
 const NUMBERS = 4096;
 const QUICK: ClientManner = { path: "/predict/quick", body: () => inputOf(NUMBERS) };
 const LAYERS: ClientManner = { path: "/predict/layers", body: () => inputOf(1024) };
-const SIZES = 16;
-const TOKENS: ClientManner = {
-  path: "/predict/tokens",
-  body: (round) => tokensOf(8 + (round % SIZES)),
+/** More than there are clients: two of one size are seldom there at once. */
+const SIZES = 101;
+const LENGTHS: ClientManner = {
+  path: "/predict/lengths",
+  body: (round) => inputOf(1 + (round % SIZES)),
   clients: 16,
 };
 const WIDE: ClientManner = {
@@ -20,15 +21,12 @@ const WIDE: ClientManner = {
   body: () => JSON.stringify({ input: [[1]] }),
   headers: { "accept-encoding": "gzip" },
 };
-const DEATHS = 5;
-const BETWEEN_DEATHS_MS = 800;
+/** Of all workers, the spare one too: with five within a minute the server gives up. */
+const DEATHS = 2;
+const BETWEEN_DEATHS_MS = 2000;
 
 function inputOf(numbers: number): string {
   return JSON.stringify({ input: [Array.from({ length: numbers }, (_, i) => i % 7)] });
-}
-
-function tokensOf(count: number): string {
-  return JSON.stringify({ input: [Array.from({ length: count }, () => Array(64).fill(1))] });
 }
 
 /** Caused by what clients do, or by what happens while they do it. */
@@ -57,14 +55,10 @@ export const LIVE_CAUSES: readonly LiveCause[] = [
   {
     kind: "live",
     id: "shapes_differ",
-    serve: (folder) => [
-      layersModel(folder, "tokens", { dims: ["batch", "tokens", 64], width: 64, layers: 64 }),
-      "--threads",
-      "1",
-    ],
-    model: "tokens",
-    manner: TOKENS,
-    mended: { ...TOKENS, body: () => tokensOf(8 + SIZES) },
+    serve: (folder) => [lengthsModel(folder, "lengths"), "--threads", "1"],
+    model: "lengths",
+    manner: LENGTHS,
+    mended: { ...LENGTHS, body: () => inputOf(SIZES) },
   },
   {
     kind: "live",
@@ -99,12 +93,13 @@ export const LIVE_CAUSES: readonly LiveCause[] = [
     },
     model: "layers",
     manner: LAYERS,
+    startsLate: true,
   },
   {
     kind: "live",
     id: "slowest_step",
     serve: (folder) => {
-      quickModel(folder, "first", ["batch", 256, 256]);
+      quickModel(folder, "first", ["batch", 256, 1]);
       productsModel(folder, "second");
       mkdirSync(join(folder, "both"));
       writeFileSync(
@@ -138,7 +133,7 @@ export const LIVE_CAUSES: readonly LiveCause[] = [
     model: "products",
     manner: {
       path: "/predict/products",
-      body: () => JSON.stringify({ input: [Array(256).fill(Array(256).fill(0))] }),
+      body: () => JSON.stringify({ input: [Array(256).fill([1])] }),
       clients: 4,
     },
     meanwhile: async ({ pid }, signal) => {

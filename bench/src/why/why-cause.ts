@@ -29,6 +29,8 @@ export interface LiveCause {
   meanwhile?(server: { readonly url: string; readonly pid: number }, signal: AbortSignal): Promise<void>;
   /** Every piece takes so long to and from the server. */
   readonly wayMs?: number;
+  /** Clients come when the window has begun. */
+  readonly startsLate?: boolean;
   /** What the gain is of: default the mean latency. */
   readonly gainOf?: "perSecond";
 }

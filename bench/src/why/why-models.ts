@@ -20,16 +20,23 @@ export function quickModel(folder: string, name: string, dims: Dims): string {
   return written(folder, name, { inputs: [port("x", dims)], outputs: [port("y", dims)], nodes });
 }
 
-/** Multiplies a matrix of that side by itself, again and again: a batch of two takes twice as long. */
+/** Makes a matrix of a column and multiplies it by itself, again and again: a batch of two takes twice as long. */
 export function productsModel(folder: string, name: string, side = 256): string {
-  const dims = ["batch", side, side];
+  const dims = ["batch", side, 1];
   const products = 8;
-  const nodes = Array.from({ length: products }, (_, i) => ({
+  const product = (left: string, right: string, output: string) => ({
     op: "MatMul",
-    inputs: ["x", i === 0 ? "x" : `t${i}`],
-    outputs: [i === products - 1 ? "y" : `t${i + 1}`],
-  }));
-  return written(folder, name, { inputs: [port("x", dims)], outputs: [port("y", dims)], nodes });
+    inputs: [left, right],
+    outputs: [output],
+  });
+  const nodes = [
+    product("x", "row", "m"),
+    ...Array.from({ length: products }, (_, i) => product("m", i === 0 ? "m" : `t${i}`, `t${i + 1}`)),
+    product(`t${products}`, "column", "y"),
+  ];
+  const tenth = new Float32Array(side).fill(1 / side);
+  const weights = [floatWeight("row", [1, side], tenth), floatWeight("column", [side, 1], tenth)];
+  return written(folder, name, { inputs: [port("x", dims)], outputs: [port("y", dims)], nodes, weights });
 }
 
 /** Layers of a network that is as wide everywhere: reading its weights takes the time, so that rows share it. */
@@ -46,6 +53,29 @@ export function layersModel(
   const values = Float32Array.from({ length: width * width }, (_, i) => Math.sin(i) / Math.sqrt(width));
   const weights = nodes.map((_, i) => floatWeight(`w${i}`, [width, width], values));
   return written(folder, name, { inputs: [port("x", dims)], outputs: [port("y", dims)], nodes, weights });
+}
+
+/** Looks for the largest of some numbers and gives its place to layers as those above: rows of one length share the weights. */
+export function lengthsModel(folder: string, name: string, width = 1024): string {
+  const layers = 6;
+  const ramp = Float32Array.from({ length: width }, (_, i) => i / width);
+  const values = Float32Array.from({ length: width * width }, (_, i) => Math.sin(i) / Math.sqrt(width));
+  const nodes = [
+    { op: "ArgMax", inputs: ["x"], outputs: ["at"], attributes: { axis: 1, keepdims: 1 } },
+    { op: "Cast", inputs: ["at"], outputs: ["place"], attributes: { to: 1 } },
+    { op: "MatMul", inputs: ["place", "first"], outputs: ["t0"] },
+    ...Array.from({ length: layers }, (_, i) => ({
+      op: "MatMul",
+      inputs: [`t${i}`, `w${i}`],
+      outputs: [i === layers - 1 ? "y" : `t${i + 1}`],
+    })),
+  ];
+  const weights = [
+    floatWeight("first", [1, width], ramp),
+    ...Array.from({ length: layers }, (_, i) => floatWeight(`w${i}`, [width, width], values)),
+  ];
+  const ports = { inputs: [port("x", ["batch", "n"])], outputs: [port("y", ["batch", width])] };
+  return written(folder, name, { ...ports, nodes, weights });
 }
 
 /** Answers a number with very many, and, asked for it, with a few. */
