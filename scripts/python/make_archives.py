@@ -73,7 +73,9 @@ def handle(data, context):
         answered.add_or_update(1, ["function"])
         if order == "teapot":
             context.set_response_status(code=418, idx=index)
-        if order == "bytes":
+        if isinstance(row.get("echo"), (bytes, bytearray, str)):
+            answers.append(row["echo"])
+        elif order == "bytes":
             context.set_response_content_type(index, "image/x-test")
             context.set_response_header(index, "x-extra", "yes")
             answers.append(b"\\x00\\xff")
