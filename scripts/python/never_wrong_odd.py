@@ -498,6 +498,7 @@ case("r_channel_shuffle", Fn(lambda s, x: F.channel_shuffle(x, 3)), (r(2, 6, 2, 
 case("r_negative_rows", Fn(negative_rows), (r(4, 6), r(5)), [(r(2, 6), r(5)), (r(1, 6), r(5)), (r(3, 3), r(2))], ({0: A, 1: A}, {0: A}))
 case("r_attention_scale", Fn(lambda s, q, k: (F.scaled_dot_product_attention(q, k, k, scale=0.0), F.scaled_dot_product_attention(q, k, k, scale=-0.7), F.scaled_dot_product_attention(q, k, k, scale=1e-3))), (r(2, 2, 3, 8), r(2, 2, 5, 8)), [(r(1, 2, 1, 8), r(1, 2, 2, 8))], ({0: A, 2: A}, {0: A, 2: A}))
 case("r_roots", Fn(lambda s, x: (x**0.5, x**-0.5, x**1.5, torch.float_power(x, 0.5))), (torch.rand(4),), [(t([-inf, -0.0, nan, -2.0]),), (t([inf, 0.0, 1e-40, 9.0]),)])
+case("r_cubic_nowhere", Fn(lambda s, x, g: torch.stack([F.grid_sample(x, g, "bicubic", p, a) for p in ("zeros", "border", "reflection") for a in (True, False)])), (r(1, 2, 4, 5), torch.rand(1, 2, 2, 2)), [(r(1, 2, 4, 5), t([[[[nan, 0.0], [inf, 0.0]], [[0.0, -inf], [0.1, nan]]]]))])
 case("r_nameless", Fn(lambda s, x: {"": x + 1, "a": x * 2}), (r(3),))
 
 if PACKS is not None:

@@ -47,7 +47,7 @@ const FULL: Effort = {
 const QUICK: Effort = {
   models: SMALL_MODELS,
   budget: "45s",
-  batches: [1, 8, 32],
+  batches: [1, 16],
   delaysMs: [0, 2],
   memory: ["fast"],
   rounds: 3,

@@ -67,7 +67,6 @@ export class Caller {
     }
   }
 
-  /** Cancels what is in flight; later calls fail. */
   /** An endpoint for what is no call: as it would be picked for one. `inFlight` is the caller's to keep. */
   endpoint(): Endpoint {
     return this.#pool.pick(new Set());
@@ -78,6 +77,7 @@ export class Caller {
     return this.#closed.signal;
   }
 
+  /** Cancels what is in flight; later calls fail. */
   close(): void {
     this.#closed.abort(new Error("the client was closed"));
   }

@@ -231,3 +231,22 @@ case("gru", Recurrent(nn.GRU), rand(2, 4, 3))
 case("lstm-cell", Cell(), rand(2, 4, 3), also=[(rand(3, 4, 3),)])
 case("positions", Positions(), randint(2, 4, low=0, high=10), also=[(randint(3, 4, low=0, high=10),)])
 case("encoder", encoder(), rand(2, 4, 8), also=[(rand(3, 4, 8),)])
+
+
+class Measured(nn.Module):
+    """Quantization-aware training whose observers are switched off: fake quantization alone."""
+
+    def __init__(self):
+        super().__init__()
+        from torch.ao.quantization import FusedMovingAvgObsFakeQuantize, MovingAverageMinMaxObserver
+
+        self.linear = nn.Linear(3, 4)
+        self.quantize = FusedMovingAvgObsFakeQuantize(MovingAverageMinMaxObserver, quant_min=0, quant_max=255)
+        self.quantize(rand(8, 4))
+        self.quantize.disable_observer()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.quantize(self.linear(x))
+
+
+case("fake-quantized", Measured(), rand(2, 3), also=[(rand(5, 3) * 9,)])

@@ -14,13 +14,12 @@ from .archive_folder import remove_folders, unpack
 from .byte_tensors import decode_byte_tensors
 from .errors import ServeError, refused
 from .files import digest_of, stamp_of
+from .frames import NO_ROW
 from .handler import ONE_REQUEST, Handler, Row, settings_of
 from .manifest import Archive, read_archive
 from .running_batch import RunningBatch
 
 _JSON = "application/json"
-# In place of a row: numbers that the handler reports. As in packages/server/src/runtime/pieces.ts.
-_NO_ROW = 0xFFFFFFFF
 # Of a sequence, where model-config.yaml does not say, and the most that it may say: eleven days.
 _IDLE_MS = 600_000
 _MOST_IDLE_MS = 1_000_000_000
@@ -73,7 +72,7 @@ class ArchiveModel:
     def _send_reports(self, send_piece: Callable[[int, bytes, bytes], None]) -> None:
         reports = self._handler.take_reports()
         if reports:
-            send_piece(_NO_ROW, json.dumps(reports).encode(), b"")
+            send_piece(NO_ROW, json.dumps(reports).encode(), b"")
 
 
 def load_archive(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
@@ -171,6 +170,7 @@ def _turns(config: Mapping[str, object]) -> dict[str, int] | None:
 
 
 _UNREAD = (
+    "sequenceTimeoutMSec",
     "parallelType",
     "parallelLevel",
     "torchrun",
@@ -209,7 +209,7 @@ def _row(body: memoryview, head: memoryview) -> Row:
         said = json.loads(bytes(head)) if len(head) else {}
         headers = {str(name): str(value) for name, value in said.get("headers", {}).items()}
         parts = [(str(p["name"]), str(p.get("type", "")), int(p["bytes"])) for p in said["parts"]] if "parts" in said else None
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise _bad_head("it is not what the protocol says") from error
     if parts is None:
         content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")

@@ -10,6 +10,9 @@ from typing import NamedTuple, Sequence
 
 HELLO, CALL, RESULT, ERROR, NOTE = 1, 2, 3, 4, 5
 
+# In place of the row of a piece: numbers that the handler reports. As in packages/server/src/runtime/pieces.ts.
+NO_ROW = 0xFFFFFFFF
+
 _PREFIX = struct.Struct("<IBBHIIQ")
 _MAGIC = 0x314E4353
 _MAX_HEADER_BYTES = 16 * 1024 * 1024
@@ -36,6 +39,7 @@ class Channel:
         os.set_inheritable(fd, False)
         self._socket = socket.socket(fileno=fd)
         self._prefix = bytearray(_PREFIX.size)
+        self._held: list[memoryview] = []
 
     def receive(self) -> Frame | None:
         """The next frame; None: the server process is gone, or wants the worker to end."""
@@ -61,8 +65,18 @@ class Channel:
             raise ConnectionError("the server process wants the worker to end")
         return frame
 
+    def hold(self, kind: int, method: int, call_id: int, header: bytes) -> None:
+        """Sends it with the next frame that is sent, as one message: the server process wakes once."""
+        self._held += self._pieces(kind, method, call_id, header, ())
+
     def send(self, kind: int, method: int, call_id: int, header: bytes, chunks: Sequence[memoryview] = ()) -> None:
         """Returns when the kernel has all of it. Raises OSError when the server process is gone."""
+        held, self._held = self._held, []
+        pieces = held + self._pieces(kind, method, call_id, header, chunks)
+        for start in range(0, len(pieces), _MAX_PIECES):
+            self._write(pieces[start : start + _MAX_PIECES])
+
+    def _pieces(self, kind: int, method: int, call_id: int, header: bytes, chunks: Sequence[memoryview]) -> list[memoryview]:
         payload_bytes = sum(chunk.nbytes for chunk in chunks)
         head = _PREFIX.pack(_MAGIC, kind, method, 0, call_id, len(header), payload_bytes)
         pieces = [memoryview(head + header + bytes(_align8(len(header)) - len(header)))]
@@ -70,8 +84,7 @@ class Channel:
         padding = _align8(payload_bytes) - payload_bytes
         if padding:
             pieces.append(memoryview(bytes(padding)))
-        for start in range(0, len(pieces), _MAX_PIECES):
-            self._write(pieces[start : start + _MAX_PIECES])
+        return pieces
 
     def _fill(self, target: memoryview) -> bool:
         at = 0

@@ -13,7 +13,7 @@ from typing import Callable
 
 from .archive_folder import remove_folders
 from .errors import ServeError, first_line
-from .frames import CALL, ERROR, HELLO, NOTE, RESULT, Channel, Frame
+from .frames import CALL, ERROR, HELLO, NO_ROW, NOTE, RESULT, Channel, Frame
 
 _SOCKET_FD = 3
 # As in packages/server/src/runtime/model-messages.ts.
@@ -111,6 +111,9 @@ class _Worker:
 
     def _piece_sender(self, frame: Frame) -> Callable[[int, bytes, bytes], None]:
         def send(row: int, head: bytes, piece: bytes) -> None:
+            if row == NO_ROW:
+                self._channel.hold(NOTE, frame.method, frame.id, _ROW.pack(row) + head)
+                return
             self._channel.send(NOTE, frame.method, frame.id, _ROW.pack(row) + head, [memoryview(piece)])
 
         return send

@@ -7,13 +7,14 @@ import type { Pipeline } from "../base/pipeline.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { pipelineModels, readPipeline } from "../config/pipeline-settings.ts";
 import { createCheckedSubmit } from "../infer/checked-submit.ts";
-import type { StepFacts } from "../infer/pipelines/pipeline-facts.ts";
-import { openPipeline } from "../infer/pipelines/pipeline-model.ts";
+import { openPipeline } from "../infer/pipelines/open-pipeline.ts";
 import { createPipelineObserver } from "../infer/pipelines/pipeline-observer.ts";
 import type { StepModels, TensorLedger } from "../infer/pipelines/step-models.ts";
+import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import type { ServedModelHandle } from "../models/served-model-handle.ts";
+import { countSequenceEnds } from "./count-sequence-ends.ts";
 import { modelLabels } from "./model-labels.ts";
 
 export interface PipelineParts {
@@ -39,13 +40,18 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
   refuseUnknown(pipeline, registry);
   refuseRing(name, registry);
   refuseGrowth(name, registry);
-  const facts: (StepFacts | undefined)[] = [];
+  const known: (ServedModelHandle | undefined)[] = [];
   for (const { model, version } of pipeline.steps) {
     await registry.prepare(model, version, signal);
     // Loading the next one may take its place.
-    facts.push(registry.lookup(model, version));
+    known.push(registry.lookup(model, version));
   }
   if (signal.aborted) throw ServeError.from(signal.reason);
+  // Most pipelines have no sequences, and no metrics of them.
+  let countEnd = (why: SequenceEnd): void => {
+    countEnd = countSequenceEnds({ name, version }, parts.metrics);
+    countEnd(why);
+  };
   const { handle, problem } = openPipeline({
     name,
     version,
@@ -53,12 +59,13 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
     ports: settings?.ports,
     maxBatchSize: ownBatchSize(config, candidate),
     loadTimeoutMs: config.loadTimeoutMs,
-    facts,
+    known,
     models: stepModels(registry),
     submit: createCheckedSubmit(clock),
     ledger: parts.ledger,
     observer: createPipelineObserver({ metrics: parts.metrics, model: name, version, wallNowMs: Date.now }),
     labelsOf: (signature) => modelLabels(config, candidate, signature),
+    onSequenceEnd: (why) => countEnd(why),
     clock,
     logger,
     wallNowMs: Date.now,

@@ -2,11 +2,12 @@ import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
+import type { InitialState, KeptState } from "../base/kept-state.ts";
 import { openBelow } from "../base/open-below.ts";
 import type { Signature, StatePair } from "../base/signature.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { type ControlPlan, compileControls } from "../infer/sequences/sequence-controls.ts";
-import { compileStatePlan, type InitialState, type StatePlan } from "../infer/sequences/state-plan.ts";
+import { compileStatePlan, type StatePlan } from "../infer/sequences/state-plan.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -18,6 +19,8 @@ const FILE_NAME = /^(?:initial_state\/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
 export interface ModelState {
   readonly plan: StatePlan;
   readonly controls: ControlPlan | undefined;
+  /** What the plan was made of. */
+  readonly kept: KeptState;
 }
 
 /**
@@ -41,11 +44,14 @@ export function modelState(
     throw invalid(
       "pad_symbol and state exclude each other: what padding adds would become part of the state",
     );
-  const initial = Object.entries(config.initialState ?? {}).map(([name, text]) => {
-    return [name, initialOf(name, text, candidate)] as const;
-  });
+  const initial = new Map(
+    Object.entries(config.initialState ?? {}).map(([name, text]) => {
+      return [name, initialOf(name, text, candidate)] as const;
+    }),
+  );
   const controls = asked.length === 0 ? undefined : compileControls(signature, asked);
-  return { plan: compileStatePlan(controls?.others ?? signature, pairs, new Map(initial)), controls };
+  const plan = compileStatePlan(controls?.others ?? signature, pairs, initial);
+  return { plan, controls, kept: { pairs, initial, controls: asked } };
 }
 
 function initialOf(name: string, text: string, candidate: ModelCandidate): InitialState {

@@ -60,6 +60,15 @@ writeFileSync(join(folder, "hundred", "start.bin"), new Uint8Array(new Float32Ar
 model("layers", "state: {h: h_out}\ninitial_state: {h: start.bin}\n", LAYERS);
 writeFileSync(join(folder, "layers", "start.bin"), new Uint8Array(new Float32Array([1000, 2000]).buffer));
 model("few", "state: {h: h_out}\nmax_sequences: 1\nsequence_idle: 1h\n");
+mkdirSync(join(folder, "together"));
+writeFileSync(
+  join(folder, "together", "model.yaml"),
+  `pipeline:
+  steps:
+    - {model: sum, outputs: {y: total}}
+    - {model: layers, inputs: {x: total}, outputs: {y: both}}
+`,
+);
 model("wrong", "state: {h: z}\n");
 
 const server = await startServer({
@@ -69,7 +78,10 @@ const server = await startServer({
       ["--port", "0"],
       ["--model-control", "explicit"],
     ]),
-    env: { SCONCE_ADMIN_TOKEN: "0123456789abcdef", SCONCE_LOAD_MODELS: "sum,hundred,layers,few,wrong" },
+    env: {
+      SCONCE_ADMIN_TOKEN: "0123456789abcdef",
+      SCONCE_LOAD_MODELS: "sum,hundred,layers,few,wrong,together",
+    },
   }),
 });
 await server.settled;
@@ -196,6 +208,25 @@ test("Triton's short form and its events do as well", async () => {
   };
   assert.equal(await generate("generate", { sequence_start: true }), 2);
   assert.equal(await generate("generate_stream", {}), 4);
+});
+
+test("a pipeline keeps the states of its steps, over REST and on a stream, and is an ensemble to Triton's clients", async () => {
+  const both = async (x: number, parameters: Parameters): Promise<readonly number[] | undefined> => {
+    const { body } = await rest("together", x, parameters);
+    return body.outputs?.[0]?.data;
+  };
+  assert.deepEqual(await both(1, { sequence_id: 7, sequence_start: true }), [1001, 2001]);
+  assert.deepEqual(await both(1, { sequence_id: 7 }), [1003, 2003]);
+  assert.deepEqual(await both(1, { sequence_id: 7, sequence_end: true }), [1006, 2006]);
+  assert.equal((await rest("together", 1)).body.reason, "no_sequence");
+  assert.deepEqual(
+    await stream([message("together", 1), message("together", 2), message("together", 3)]),
+    [1001, 1004, 1010],
+  );
+  const config = (await (await fetch(`${server.url}/v2/models/together/config`)).json()) as object;
+  assert.ok("ensemble_scheduling" in config && !("sequence_batching" in config), JSON.stringify(config));
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  assert.match(metrics, /sconce_sequences_ended_total\{model="together",version="1",reason="ended"\} 1/);
 });
 
 test("gRPC requests of one sequence_id do, and go on where REST left it", async () => {

@@ -1,12 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Counter, Metrics } from "../base/metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { SequenceTurns } from "../base/model-description.ts";
 import type { ModelConfig } from "../config/model-options.ts";
-import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
 import { createTurnTakingModel } from "../infer/sequences/turn-taking-model.ts";
 import type { ServedModelHandle } from "../models/served-model-handle.ts";
+import { countSequenceEnds } from "./count-sequence-ends.ts";
 import type { ModelState } from "./model-state.ts";
 
 export interface WithSequencesParts {
@@ -34,31 +34,14 @@ export function withSequences(inner: ServedModelHandle, parts: WithSequencesPart
       );
     return turns === undefined ? inner : createTurnTakingModel(inner, turns, { clock });
   }
-  const counters = endCounters(inner, parts.metrics);
+  const onEnd = countSequenceEnds(inner, parts.metrics);
   return createSequencedModel(inner, state.plan, {
     controls: state.controls,
+    kept: state.kept,
     clock,
     idleMs: config.sequenceIdleMs,
     maxSequences: config.maxSequences,
     maxBytes: config.maxStateBytes,
-    onEnd: (why) => counters[why].add(1),
+    onEnd,
   });
-}
-
-function endCounters(
-  { name, version }: ServedModelHandle,
-  metrics: Metrics,
-): Readonly<Record<SequenceEnd, Counter>> {
-  const ends = (reason: SequenceEnd): Counter =>
-    metrics.counter("sconce_sequences_ended_total", "Sequences that ended, by reason.", {
-      model: name,
-      version,
-      reason,
-    });
-  return {
-    ended: ends("ended"),
-    idle: ends("idle"),
-    stream_closed: ends("stream_closed"),
-    lost: ends("lost"),
-  };
 }

@@ -72,11 +72,13 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
     ...(settings.steps === undefined
       ? { instance_group: [{ name, count: settings.instances, kind: "KIND_CPU" }] }
       : { ensemble_scheduling: { step: settings.steps.map(stepDocument) } }),
-    ...(settings.sequences !== undefined && {
-      sequence_batching: {
-        max_sequence_idle_microseconds: Math.round(settings.sequences.idleMs * 1000),
-      },
-    }),
+    // As with Triton, whose ensembles leave the states to their models: it is one kind of scheduling or the other.
+    ...(settings.sequences !== undefined &&
+      settings.steps === undefined && {
+        sequence_batching: {
+          max_sequence_idle_microseconds: Math.round(settings.sequences.idleMs * 1000),
+        },
+      }),
     ...(isBatching && settings.sequences === undefined && settings.steps === undefined
       ? {
           dynamic_batching: {

@@ -7,7 +7,7 @@ import type { RunSettings } from "../base/run-settings.ts";
 import { InFlight } from "../models/in-flight.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelWorkers } from "../models/registry.ts";
-import type { ModelGauges, ServedModelHandle } from "../models/served-model-handle.ts";
+import type { ModelGauges, ServedModelHandle, StatelessModel } from "../models/served-model-handle.ts";
 
 /**
  * A model around another one: what it does not say itself, the inner one says. It counts the requests that it took, and closes when they are
@@ -64,6 +64,10 @@ export abstract class ModelAround implements ServedModelHandle {
 
   holdsSequence(request: InferRequest): boolean {
     return this.inner.holdsSequence?.(request) === true;
+  }
+
+  get stateless(): StatelessModel | undefined {
+    return this.inner.stateless;
   }
 
   liveSequences(): number {

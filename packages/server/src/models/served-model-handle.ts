@@ -1,4 +1,5 @@
 import type { InferRequest } from "../base/infer-request.ts";
+import type { KeptState, SequenceLimits } from "../base/kept-state.ts";
 import type { QueueGauges } from "../queue/scheduler.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { ServedModel } from "./registry.ts";
@@ -13,6 +14,15 @@ export interface ModelGauges extends QueueGauges {
   readonly sequences?: { readonly live: number; readonly stateBytes: number };
 }
 
+/** A model whose state somebody keeps, as it is by itself. */
+export interface StatelessModel {
+  /** It takes and gives the state as tensors. */
+  readonly model: ServedModelHandle;
+  readonly kept: KeptState;
+  /** How much of it there may be. */
+  readonly limits: SequenceLimits;
+}
+
 /** A loaded model version as the registry holds it: it ends what it started. */
 export interface ServedModelHandle extends ServedModel {
   /** Requests submitted and not settled yet, and those that hold it. */
@@ -25,6 +35,8 @@ export interface ServedModelHandle extends ServedModel {
   release(): void;
   /** Whether a request belongs to a sequence that is live here. Default: there are no sequences. */
   holdsSequence?(request: InferRequest): boolean;
+  /** Itself without its state, for who keeps that elsewhere. Default: it has none, or its program keeps it. */
+  readonly stateless?: StatelessModel | undefined;
   /** How many are live. */
   liveSequences?(): number;
   /** Its queue and its instances at this moment. */

@@ -4,7 +4,7 @@ import { protocolError } from "../worker/frame.ts";
 import type { Call } from "../worker/worker.ts";
 
 const ROW_BYTES = 4;
-/** In place of a row: numbers that the model reports, as JSON. As in python/sconce_worker/archive_model.py. */
+/** In place of a row: numbers that the model reports, as JSON. As in python/sconce_worker/frames.py. */
 const NO_ROW = 0xffff_ffff;
 const MAX_REPORT_BYTES = 2 ** 20;
 const KINDS = ["counter", "gauge", "histogram"] as const;

@@ -1,5 +1,6 @@
 import { ModelFileError } from "../errors.ts";
-import { add, type Dim, mul, type SymNode, type SymOp, sym, symbol } from "../graph/sym.ts";
+import { add, type Dim, mul, type SymNode, sym, symbol } from "../graph/sym.ts";
+import type { SymOp } from "../graph/sym-op.ts";
 import { parseInfix } from "./infix.ts";
 
 const MAX_DEPTH = 100;

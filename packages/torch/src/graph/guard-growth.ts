@@ -1,15 +1,6 @@
 import { dimOfGuard, type GuardTerm, isGuardNode, sizesOfGuard } from "./guard.ts";
-import {
-  type Dim,
-  factorsOf,
-  keyOf,
-  product,
-  type SymNode,
-  type SymOp,
-  sym,
-  symbolsOf,
-  termsOf,
-} from "./sym.ts";
+import { type Dim, factorsOf, keyOf, product, type SymNode, sym, symbolsOf, termsOf } from "./sym.ts";
+import type { SymOp } from "./sym-op.ts";
 
 /**
  * The dimensions whose growth may break a condition that holds. Rows of several requests may not be added up in such a dimension, and it

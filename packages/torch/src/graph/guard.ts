@@ -1,14 +1,5 @@
-import {
-  type Dim,
-  keyOf,
-  type SymExpr,
-  type SymNode,
-  type SymOp,
-  type SymSymbol,
-  sub,
-  sym,
-  symbol,
-} from "./sym.ts";
+import { type Dim, keyOf, type SymExpr, type SymNode, type SymSymbol, sub, sym, symbol } from "./sym.ts";
+import type { SymOp } from "./sym-op.ts";
 
 /**
  * A condition on what a caller gives that the program was exported under; PyTorch raises where it does not hold. Arithmetic is

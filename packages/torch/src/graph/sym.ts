@@ -1,3 +1,5 @@
+import { evaluateOp, type SymOp } from "./sym-op.ts";
+
 /**
  * Symbolic sizes. A `Dim` is a plain number when it is known and an expression over symbols when the caller chooses it. Expressions
  * come from the file (sympy's srepr) or from lowerings that calculate with sizes; the constructors below fold constants, flatten sums
@@ -21,23 +23,6 @@ export interface SymNode {
   /** Canonical text: two expressions with equal keys are equal. */
   readonly key: string;
 }
-
-/** Operations on integers unless said otherwise. `floordiv` and `mod` round and sign as Python's; `cleandiv` is exact. */
-export type SymOp =
-  | "add"
-  | "mul"
-  | "max"
-  | "min"
-  | "floordiv"
-  | "mod"
-  | "cleandiv"
-  | "pow"
-  | FloatSymOp
-  | BoolSymOp;
-
-/** `tofloat`, `truediv`, `sqrt` give floats; `ceil`, `floor`, `trunc`, `round` turn floats into integers. */
-type FloatSymOp = "tofloat" | "truediv" | "sqrt" | "ceil" | "floor" | "trunc" | "round";
-type BoolSymOp = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or" | "not" | "ite";
 
 export function symbol(name: string, range?: SymSymbol["range"]): SymSymbol {
   return range === undefined ? { op: "symbol", name, key: name } : { op: "symbol", name, key: name, range };
@@ -95,6 +80,7 @@ export function sym(op: SymOp, ...args: readonly Dim[]): Dim {
 }
 
 const ROUNDING: ReadonlySet<SymOp> = new Set(["ceil", "floor", "trunc", "round"]);
+
 const INTEGER_OPS: ReadonlySet<SymOp> = new Set([
   "add",
   "mul",
@@ -196,74 +182,6 @@ export function evaluate(dim: Dim, values: ReadonlyMap<string, number>): number 
     args.push(value);
   }
   return evaluateOp(dim.op, args);
-}
-
-function evaluateOp(op: SymOp, args: readonly number[]): number {
-  const [a = 0, b = 0, c = 0] = args;
-  switch (op) {
-    case "add":
-      return args.reduce((x, y) => x + y, 0);
-    case "mul":
-      return args.reduce((x, y) => x * y, 1);
-    case "max":
-      return Math.max(...args);
-    case "min":
-      return Math.min(...args);
-    case "floordiv":
-      return Math.floor(a / b);
-    case "mod":
-      return a - b * Math.floor(a / b);
-    case "cleandiv":
-    case "truediv":
-      return a / b;
-    case "pow":
-      return a ** b;
-    case "tofloat":
-      return a;
-    case "sqrt":
-      return Math.sqrt(a);
-    case "ceil":
-      return Math.ceil(a);
-    case "floor":
-      return Math.floor(a);
-    case "trunc":
-      return Math.trunc(a);
-    case "round":
-      return roundHalfEven(a);
-    default:
-      return evaluateBool(op, args, [a, b, c]);
-  }
-}
-
-function evaluateBool(op: BoolSymOp, args: readonly number[], [a, b, c]: [number, number, number]): number {
-  switch (op) {
-    case "eq":
-      return Number(a === b);
-    case "ne":
-      return Number(a !== b);
-    case "lt":
-      return Number(a < b);
-    case "le":
-      return Number(a <= b);
-    case "gt":
-      return Number(a > b);
-    case "ge":
-      return Number(a >= b);
-    case "and":
-      return Number(args.every((x) => x !== 0));
-    case "or":
-      return Number(args.some((x) => x !== 0));
-    case "not":
-      return Number(a === 0);
-    case "ite":
-      return a !== 0 ? b : c;
-  }
-}
-
-function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  if (x - low !== 0.5) return Math.round(x);
-  return low % 2 === 0 ? low : low + 1;
 }
 
 /** The summands of a sum; anything else is its own only one. */

@@ -16,28 +16,8 @@ import { ownMistake, Unsupported, unsupported } from "./core/unsupported.ts";
 import type { ValueLookup } from "./core/value-lookup.ts";
 import type { WeightStore } from "./core/weight-store.ts";
 import { demanding, demandOfComplex, guarded } from "./size-demands.ts";
+import type { UnsupportedOpLog } from "./unsupported-op-log.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
-
-/** Counts of ops that could not be translated, by target and reason. */
-export class UnsupportedOpLog {
-  readonly #found = new Map<string, { op: string; reason: string; count: number }>();
-
-  add(op: string, reason: string): void {
-    const key = `${op}\n${reason}`;
-    const known = this.#found.get(key);
-    if (known !== undefined) known.count += 1;
-    else this.#found.set(key, { op, reason, count: 1 });
-  }
-
-  get isEmpty(): boolean {
-    return this.#found.size === 0;
-  }
-
-  /** Most frequent first. */
-  list(): { op: string; reason: string; count: number }[] {
-    return [...this.#found.values()].sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
-  }
-}
 
 /** An op that takes or gives a complex value is looked up in `complex` alone, every other one in `real`. */
 export interface LoweringTables {

@@ -11,10 +11,11 @@ import { requireNumbers } from "./core/not-a-number.ts";
 import { carrier, isFloat, type Val } from "./core/tensor.ts";
 import { Unsupported } from "./core/unsupported.ts";
 import { WeightStore } from "./core/weight-store.ts";
-import { GraphLowering, type LoweringTables, UnsupportedOpLog } from "./lower-graph.ts";
+import { GraphLowering, type LoweringTables } from "./lower-graph.ts";
 import { describeGuards } from "./port-guards.ts";
 import { PortNames } from "./port-names.ts";
 import { guarded } from "./size-demands.ts";
+import { UnsupportedOpLog } from "./unsupported-op-log.ts";
 
 const OPSET = 23;
 

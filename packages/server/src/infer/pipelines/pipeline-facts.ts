@@ -1,10 +1,15 @@
+import type { ModelDescription } from "../../base/model-description.ts";
 import type { Pipeline } from "../../base/pipeline.ts";
 import type { RunSettings } from "../../base/run-settings.ts";
-import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { Signature } from "../../base/signature.ts";
+import type { ServedModelHandle, StatelessModel } from "../../models/served-model-handle.ts";
 import type { PipelinePlan } from "./pipeline-plan.ts";
 
 /** What a pipeline needs to know of a step's model, also while it is not in memory. */
-export type StepFacts = Pick<ServedModelHandle, "version" | "description" | "settings">;
+export interface StepFacts extends Pick<ServedModelHandle, "version" | "description" | "settings"> {
+  /** Undefined: it has no state that a pipeline can keep. */
+  readonly stateless?: Pick<StatelessModel, "kept" | "limits"> & { readonly signature: Signature };
+}
 
 /** What only the pipeline's own files say. */
 export interface OwnFacts {
@@ -15,6 +20,36 @@ export interface OwnFacts {
 }
 
 type Labels = NonNullable<RunSettings["labels"]>;
+
+/** Of a model, alone, so that nothing of one that is gone is kept. */
+export function factsOf(model: ServedModelHandle | undefined): StepFacts | undefined {
+  if (model === undefined) return undefined;
+  const { version, description, settings, stateless } = model;
+  if (stateless === undefined) return { version, description, settings };
+  const { kept, limits } = stateless;
+  const { signature } = stateless.model.description;
+  return { version, description, settings, stateless: { signature, kept, limits } };
+}
+
+/** What a pipeline of these models is. */
+export function describePipeline(
+  signature: Signature,
+  facts: readonly StepFacts[],
+  warnings: readonly string[] = [],
+): ModelDescription {
+  const names = facts.length === 1 ? "1 step" : `${facts.length} steps`;
+  return {
+    signature,
+    platform: "ensemble",
+    runtime: "pipeline",
+    runtimeReason: `a pipeline of ${names}, each run by its own model`,
+    parameterCount: 0,
+    weightBytes: 0,
+    digest: facts.map(({ description }) => description.digest).join("+"),
+    warnings,
+    loadMs: {},
+  };
+}
 
 /** How a pipeline is set up, for those who ask: of its steps whichever allows least. */
 export function pipelineSettings(
@@ -65,6 +100,7 @@ export function pipelineLabels(
   return labels.size === 0 ? undefined : labels;
 }
 
-function ownNames(specs: readonly { readonly name: string }[]): ReadonlyMap<string, string> {
+/** Each port as the tensor of its own name. */
+export function ownNames(specs: readonly { readonly name: string }[]): ReadonlyMap<string, string> {
   return new Map(specs.map(({ name }) => [name, name]));
 }

@@ -146,7 +146,8 @@ export class PipelineRun implements AbortListener {
     this.#isCharged = true;
     try {
       submit(
-        handle,
+        // The plan has its state among the tensors.
+        handle.stateless?.model ?? handle,
         {
           model: handle.name,
           version: handle.version,

@@ -14,7 +14,7 @@ import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 import { completeQueueConfig } from "../../queue/queue-config.ts";
 import { createScheduler } from "../../queue/scheduler.ts";
 import { createCheckedSubmit } from "../checked-submit.ts";
-import { type OpenedPipeline, openPipeline } from "./pipeline-model.ts";
+import { type OpenedPipeline, openPipeline } from "./open-pipeline.ts";
 import { createPipelineObserver } from "./pipeline-observer.ts";
 import type { StepModels } from "./step-models.ts";
 
@@ -145,7 +145,7 @@ export function openTestPipeline(
     maxBatchSize: undefined,
     loadTimeoutMs: 1000,
     models,
-    facts: [],
+    known: [],
     submit: createCheckedSubmit(systemClock),
     ledger,
     observer: createPipelineObserver({

@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import type { SequenceLimits } from "../../base/kept-state.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Sequence, type SequenceKey } from "./sequence.ts";
 
@@ -12,13 +13,8 @@ export const SEQUENCE_BYTES = 2048;
 const ENDED_AT_ONCE = 1000;
 const MOMENT_MS = 1;
 
-export interface LiveSequencesOptions {
+export interface LiveSequencesOptions extends SequenceLimits {
   readonly clock: Clock;
-  /** How long a sequence lives without a request. */
-  readonly idleMs: number;
-  readonly maxSequences: number;
-  /** Of all states together, two KiB for each sequence included. */
-  readonly maxBytes: number;
   onEnd?(why: SequenceEnd): void;
 }
 

@@ -25,6 +25,11 @@ export abstract class ModelWithSequences extends ModelAround {
     return { ...(await this.inner.gauges()), sequences: { live: size, stateBytes: bytes } };
   }
 
+  /** Ends all of them, and nothing else. */
+  endSequences(): void {
+    this.sequences.endAll();
+  }
+
   override destroy(reason: string): void {
     super.destroy(reason);
     this.sequences.endAll();

@@ -1,8 +1,9 @@
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { KeptState } from "../../base/kept-state.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { ServedModelHandle, StatelessModel } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
 import type { LiveSequencesOptions } from "./live-sequences.ts";
@@ -15,6 +16,13 @@ import { initialBytes, initialState, type StatePlan, withState } from "./state-p
 export interface SequencedModelOptions extends LiveSequencesOptions {
   /** Inputs beside the plan's that say where in its sequence a request stands; undefined: none. */
   readonly controls?: ControlPlan | undefined;
+  /** What the plan was made of. Default: nobody else is to keep it. */
+  readonly kept?: KeptState | undefined;
+}
+
+export interface SequencedHandle extends ServedModelHandle {
+  /** Ends all of them, and nothing else. */
+  endSequences(): void;
 }
 
 /** Requests of one sequence that may wait for the one before. */
@@ -29,7 +37,7 @@ export function createSequencedModel(
   inner: ServedModelHandle,
   plan: StatePlan,
   options: SequencedModelOptions,
-): ServedModelHandle {
+): SequencedHandle {
   return new SequencedModel(inner, plan, options);
 }
 
@@ -76,6 +84,11 @@ class SequencedModel extends ModelWithSequences implements StepListener {
   override holdsSequence(request: InferRequest): boolean {
     const key = keyOf(request, sequenceFlags(request.parameters));
     return key !== undefined && this.sequences.get(key) !== undefined;
+  }
+
+  override get stateless(): StatelessModel | undefined {
+    const { kept, idleMs, maxSequences, maxBytes } = this.#options;
+    return kept && { model: this.inner, kept, limits: { idleMs, maxSequences, maxBytes } };
   }
 
   stepAnswered(step: SequenceStep, response: InferResponse): void {

@@ -1,4 +1,5 @@
 import { ServeError } from "../../base/errors.ts";
+import type { InitialState } from "../../base/kept-state.ts";
 import {
   type GuardCondition,
   modelShape,
@@ -9,9 +10,6 @@ import {
 } from "../../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../../base/tensor.ts";
 import { tensorIndex } from "../tensor-index.ts";
-
-/** What a sequence begins with: zeros of a shape (a text stands for a size that the first request has), or given bytes of one row. */
-export type InitialState = { readonly dims: readonly (number | string)[] } | { readonly bytes: Uint8Array };
 
 /** Where the first request of a sequence says how large a dimension is. */
 interface Site {

@@ -12,9 +12,9 @@ export interface OpenedModel {
   /** Another session of the same model, with so many threads. */
   reopen(threads: number): Promise<EngineSession>;
   readonly signature: Signature;
-  /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
   /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
   readonly rowMixing: string | undefined;
+  /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
   readonly outputNames: readonly string[];
   readonly platform: string;
   readonly runtimeReason: string;

@@ -5,14 +5,13 @@ import { type Dim, isStatic } from "../../graph/sym.ts";
 import { onnxDataType } from "../../onnx/dtype.ts";
 import { KERNELS } from "../../onnx/gen/kernels.ts";
 import type { GraphBuilder } from "../../onnx/graph-builder.ts";
-import { computeType, inputType, type KernelTypes } from "../../onnx/kernel-types.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import type { Coded } from "./coded.ts";
 import { constantBytes } from "./constants.ts";
 import { IndexInputs } from "./index-inputs.ts";
+import { type ChosenTypes, chooseTypes, outputType } from "./kernel-choice.ts";
 import { Sizes } from "./sizes.ts";
 import { isTensor, type Operand, type Tensor, type Val } from "./tensor.ts";
-import { unsupported } from "./unsupported.ts";
 
 /** What emitters know about the whole program. */
 export interface ProgramFacts {
@@ -310,49 +309,6 @@ export class Emitter {
       );
     }
   }
-}
-
-interface ChosenTypes {
-  /** Per type variable: the dtype the operands have and the one the kernel gets. */
-  readonly variables: ReadonlyMap<string, { readonly wanted: DType; readonly computed: DType }>;
-  readonly inputs: readonly (DType | undefined)[];
-}
-
-function chooseTypes(op: string, kernel: KernelTypes, inputs: readonly (Val | undefined)[]): ChosenTypes {
-  const variables = new Map<string, { wanted: DType; computed: DType }>();
-  const types = inputs.map((input, i) => {
-    const variable = inputType(kernel, i);
-    invariant(variable !== undefined, `${op} takes no operand ${i}`);
-    if (input === undefined) return undefined;
-    const supported = kernel.types[variable];
-    if (supported === undefined) {
-      invariant(input.dtype === variable, `${op} takes ${variable} as operand ${i}, not ${input.dtype}`);
-      return input.dtype;
-    }
-    const known = variables.get(variable);
-    invariant(
-      known === undefined || known.wanted === input.dtype,
-      `${op} mixes ${known?.wanted} and ${input.dtype}`,
-    );
-    const computed = known?.computed ?? computeType(input.dtype, supported);
-    if (computed === undefined) return unsupported(`ONNX Runtime cannot calculate ${op} in ${input.dtype}`);
-    variables.set(variable, { wanted: input.dtype, computed });
-    return computed;
-  });
-  return { variables, inputs: types };
-}
-
-function outputType(
-  kernel: KernelTypes | undefined,
-  { index, chosen }: { index: number; chosen: ChosenTypes | undefined },
-): { wanted: DType; computed: DType } | undefined {
-  const variable = kernel?.outputs[index];
-  if (kernel === undefined || variable === undefined) return undefined;
-  const bound = chosen?.variables.get(variable);
-  if (bound !== undefined) return bound;
-  const types = kernel.types[variable] ?? [variable];
-  const only = types.length === 1 ? (types[0] as DType) : undefined;
-  return only === undefined ? undefined : { wanted: only, computed: only };
 }
 
 function trimmed(names: string[]): string[] {

@@ -1,13 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import { asLinear } from "../../graph/linear.ts";
-import {
-  type Dim,
-  type SymExpr,
-  type SymNode,
-  type SymOp,
-  type SymSymbol,
-  symbolsOf,
-} from "../../graph/sym.ts";
+import { type Dim, type SymExpr, type SymNode, type SymSymbol, symbolsOf } from "../../graph/sym.ts";
+import type { SymOp } from "../../graph/sym-op.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import type { Val } from "./tensor.ts";
 import { unsupported } from "./unsupported.ts";

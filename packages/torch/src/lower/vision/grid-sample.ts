@@ -27,7 +27,8 @@ export const gridSample: Lowering = (node, g) => {
     padding_mode: padding_mode === "reflection" && mode !== "cubic" ? "border" : padding_mode,
     align_corners: Number(isAligned),
   });
-  return mode === "linear" && padding_mode === "zeros" ? withNan(g, sampled, grid) : sampled;
+  const keepsNan = mode === "cubic" || (mode === "linear" && padding_mode === "zeros");
+  return keepsNan ? withNan(g, sampled, grid) : sampled;
 };
 
 interface Sampling {

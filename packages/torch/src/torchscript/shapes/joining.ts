@@ -2,6 +2,7 @@ import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, ceilDivide, numeric, requireSame, sliceLength } from "./dims.ts";
+import { replaced } from "./on-dims.ts";
 import { promotedOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 /** The common dtype of a list of tensors. */
@@ -110,9 +111,6 @@ const chunkCat: ShapeFn = (args) => {
     widths.reduce<Dim>(add, 0),
   ]);
 };
-
-const replaced = (dims: readonly Dim[], axis: number, size: Dim): Dim[] =>
-  dims.map((dim, at) => (at === axis ? size : dim));
 
 /** Pieces between positions of an axis. */
 function cutAt({ dtype, dims }: TensorType, axis: number, positions: readonly Dim[]): TensorType[] {

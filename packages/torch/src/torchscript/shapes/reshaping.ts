@@ -1,33 +1,21 @@
 import type { DType } from "../../dtype.ts";
 import { boundsOf } from "../../graph/bounds.ts";
-import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 import {
   axisOf,
   broadcast,
   isOne,
-  numeric,
   quotient,
   requireSame,
   reshaped,
   sliceLength,
   sumOfSizes,
 } from "./dims.ts";
-import { type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
-
-/** A function of self's shape alone: the dtype stays. */
-const onDims =
-  (next: (dims: readonly Dim[], args: ShapeArgs) => readonly Dim[]): ShapeFn =>
-  (args) => {
-    const { dtype, dims } = args.tensor("self");
-    return tensorType(dtype, next(dims, args));
-  };
-
-const replaced = (dims: readonly Dim[], axis: number, size: Dim): Dim[] =>
-  dims.map((dim, at) => (at === axis ? size : dim));
-
-const without = (dims: readonly Dim[], axis: number): Dim[] => dims.filter((_, at) => at !== axis);
+import { onDims, replaced, without } from "./on-dims.ts";
+import { imageOfColumns, patchColumns, pixelShuffle, unfold } from "./patches.ts";
+import { chunk, split, splitBySizes, unbind } from "./pieces.ts";
+import { type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
 const flatten = onDims((dims, args) => {
   if (dims.length === 0) return [1];
@@ -107,58 +95,6 @@ const slice = onDims((dims, args) => {
   return replaced(dims, axis, isOpen ? args.dataSize() : sliceLength(dims[axis]!, bounds));
 });
 
-const pieces =
-  (sizesOf: (size: number, args: ShapeArgs) => readonly number[]): ShapeFn =>
-  (args) => {
-    const { dtype, dims } = args.tensor("self");
-    const axis = axisOf(args.int("dim"), dims.length);
-    return sizesOf(numeric(dims[axis]!), args).map((size) => tensorType(dtype, replaced(dims, axis, size)));
-  };
-
-function cut(total: number, size: number): number[] {
-  if (size < 1) return unsupportedOp("it splits into pieces of no size");
-  checkPieces(total / size);
-  return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) =>
-    Math.min(size, total - i * size),
-  );
-}
-
-/** Each piece is a value of the program. */
-const MAX_PIECES = 4_096;
-
-function checkPieces(count: number): number {
-  return count <= MAX_PIECES ? count : unsupportedOp(`it splits into more than ${MAX_PIECES} pieces`);
-}
-
-const fixedChunks = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
-
-/** Where the size depends on the caller, only equal pieces are known to be as many for every size. */
-const chunk: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  const axis = axisOf(args.int("dim"), dims.length);
-  if (typeof dims[axis]! === "number") return fixedChunks(args);
-  const count = checkPieces(args.int("chunks"));
-  const part = tensorType(dtype, replaced(dims, axis, quotient(dims[axis]!, count)));
-  return new Array<TensorType>(count).fill(part);
-};
-const split = pieces((total, args) => cut(total, args.int("split_size")));
-
-const splitBySizes: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  const axis = axisOf(args.int("dim"), dims.length);
-  const sizes = args.sizes(args.has("split_sizes") ? "split_sizes" : "split_size");
-  checkPieces(sizes.length);
-  requireSame(dims[axis]!, sizes.reduce(add, 0));
-  return sizes.map((size) => tensorType(dtype, replaced(dims, axis, size)));
-};
-
-const unbind: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  const axis = axisOf(args.int("dim"), dims.length);
-  const part = tensorType(dtype, without(dims, axis));
-  return new Array<TensorType>(checkPieces(numeric(dims[axis]!))).fill(part);
-};
-
 const repeat = onDims((dims, args) => {
   const repeats = args.sizes("repeats");
   const lead = repeats.length - dims.length;
@@ -185,47 +121,6 @@ const pad = onDims((dims, args) => {
     return sumOfSizes(dim, sumOfSizes(pads[at] ?? 0, pads[at + 1] ?? 0));
   });
 });
-
-const unfold = onDims((dims, args) => {
-  if (dims.length === 0) return [args.int("size")];
-  const axis = axisOf(args.int("dimension"), dims.length);
-  const [size, step] = [args.int("size"), args.int("step")];
-  return [...replaced(dims, axis, sub(sym("floordiv", sub(dims[axis]!, size), step), -1)), size];
-});
-
-const pixelShuffle = (factorOf: (r: number) => readonly [number, number]): ShapeFn =>
-  onDims((dims, args) => {
-    const [channels, space] = factorOf(
-      args.int(args.has("upscale_factor") ? "upscale_factor" : "downscale_factor"),
-    );
-    const rank = dims.length;
-    return dims.map((dim, axis) => {
-      if (axis < rank - 3) return dim;
-      const factor = axis === rank - 3 ? channels : space;
-      return factor >= 1 ? mul(dim, factor) : quotient(dim, Math.round(1 / factor));
-    });
-  });
-
-/** Columns of patches: [batch, channels * patch, places], the batch only where the input has one. */
-const patchColumns: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  const names = ["kernel_size", "dilation", "padding", "stride"] as const;
-  const [kernel, dilation, padding, stride] = names.map((name) => args.each(name, 2));
-  const places = dims
-    .slice(-2)
-    .map((dim, axis) =>
-      add(
-        sym(
-          "floordiv",
-          add(dim, 2 * padding![axis]! - dilation![axis]! * (kernel![axis]! - 1) - 1),
-          stride![axis]!,
-        ),
-        1,
-      ),
-    );
-  const channels = mul(dims.at(-3)!, kernel![0]! * kernel![1]!);
-  return tensorType(dtype, [...dims.slice(0, -3), channels, product(places)]);
-};
 
 const meshgrid: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
@@ -259,10 +154,15 @@ const viewAsType: ShapeFn = (args) => {
 };
 
 const view = onDims((dims, args) => reshaped(dims, args.sizes(args.has("size") ? "size" : "shape")));
+
 const likeOther = onDims((dims, args) => reshaped(dims, args.tensor("other").dims));
+
 const lastSwapped = onDims((dims) => [...dims.slice(0, -2), ...dims.slice(-2).reverse()]);
+
 const expanded = onDims((dims, args) => expand(args.sizes("size"), dims));
+
 const selected = onDims((dims, args) => without(dims, axisOf(args.int("dim"), dims.length)));
+
 const narrow = onDims((dims, args) =>
   replaced(dims, axisOf(args.int("dim"), dims.length), args.size("length")),
 );
@@ -280,14 +180,6 @@ const summedTo: ShapeFn = (args) => {
   for (const [i, own] of dims.slice(dims.length - size.length).entries())
     if (size[i] !== 1) requireSame(own, size[i]!);
   return tensorType(sameDims(size, dims) && size.length > 0 ? dtype : sumOf(dtype), size);
-};
-
-/** The picture that columns of patches are summed into. */
-const imageOfColumns: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  const [height, width] = args.each("kernel_size", 2);
-  const channels = quotient(dims.at(-2)!, height! * width!);
-  return tensorType(dtype, [...dims.slice(0, -2), channels, ...args.sizes("output_size")]);
 };
 
 const difference: ShapeFn = (args) => {
