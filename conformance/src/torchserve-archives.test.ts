@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { requirePython, runPython } from "./python.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { checkBytes } from "./torchserve/check-bytes.ts";
 import { torchserveAddresses } from "./torchserve/torchserve-addresses.ts";
 
 const script = (name: string): string =>
@@ -128,10 +129,39 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     }
   });
 
+  await t.test("with the envelope body a handler is given what a request holds, and no names", async () => {
+    const form = new FormData();
+    form.set("data", "from a form");
+    for (const [init, given] of [
+      [post("text", "text/plain"), ["str", "text"]],
+      [post("bytes", "application/octet-stream"), ["bytearray", "bytes"]],
+      [post('{"a": [1]}', "application/json"), ["dict", { a: [1] }]],
+      [post(form), ["bytearray", "from a form"]],
+    ] as const)
+      assert.deepEqual(json(await ask("/predictions/wrapped", init)), given);
+  });
+
   await t.test("a body of several megabytes reaches its handler whole", async () => {
     const large = Buffer.alloc(3 * 1024 * 1024, "a");
     const { fields } = json(await ask("/predictions/function", post(large))) as { fields: { body: string } };
     assert.equal(fields.body.length, large.length);
+  });
+
+  await t.test("bytes of all kinds come and go, in a batch, over every protocol", async () => {
+    await checkBytes(server.url, "function");
+  });
+
+  await t.test("a head that is not what the protocol says is the client's mistake", async () => {
+    const heads = ["{", "[]", "7", '{"parts":7}', '{"headers":[1]}', "[".repeat(20_000)];
+    const sizes = ["Infinity", "-1", "1e999", "NaN", "null", "{}", "999"];
+    heads.push(...sizes.map((size) => `{"parts":[{"name":"a","bytes":${size}}]}`));
+    for (const head of heads) {
+      const { status, body } = await ask(
+        "/predict/function",
+        post(JSON.stringify({ input: { body: "text", head } }), "application/json"),
+      );
+      assert.deepEqual([status, /"head\\" cannot be read/.test(body.toString())], [400, true], head);
+    }
   });
 
   await t.test("a handler's bytes, text, status, type and headers are the response", async () => {

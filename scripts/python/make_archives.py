@@ -73,7 +73,9 @@ def handle(data, context):
         answered.add_or_update(1, ["function"])
         if order == "teapot":
             context.set_response_status(code=418, idx=index)
-        if order == "bytes":
+        if isinstance(row.get("echo"), (bytes, bytearray, str)):
+            answers.append(row["echo"])
+        elif order == "bytes":
             context.set_response_content_type(index, "image/x-test")
             context.set_response_header(index, "x-extra", "yes")
             answers.append(b"\\x00\\xff")
@@ -157,6 +159,12 @@ def handle(data, context):
     return ["fine" for _ in data]
 '''
 
+# Behind the envelope `body`: the contents of requests, whatever they are called.
+WRAPPED = '''
+def handle(data, context):
+    return None if data is None else [[type(row).__name__, bytes(row).decode() if isinstance(row, bytearray) else row] for row in data]
+'''
+
 SCRIPTED = '''
 from ts.torch_handler.base_handler import BaseHandler
 
@@ -198,6 +206,10 @@ def write_all(folder, model):
     config = "batchSize: 4\nhandler:\n  threshold: 0.5\n"
     files = {"service.py": FUNCTION, "greeting.txt": "hello\n", "model-config.yaml": config}
     archive(folder, "function", files, {"handler": "service.py:handle", "configFile": "model-config.yaml"})
+    os.makedirs(os.path.join(folder, "wrapped"), exist_ok=True)
+    with open(os.path.join(folder, "wrapped", "model.yaml"), "w") as file:
+        file.write("envelope: body\n")
+    archive(os.path.join(folder, "wrapped"), "wrapped", {"wrapped.py": WRAPPED}, {"handler": "wrapped.py:handle"})
     archive(folder, "harmful", {"harmful.py": HARMFUL}, {"handler": "harmful.py"})
     archive(folder, "pieces", {"pieces.py": PIECES}, {"handler": "pieces.py"})
     example = torch.ones(2, 3)

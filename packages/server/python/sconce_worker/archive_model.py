@@ -170,6 +170,7 @@ def _turns(config: Mapping[str, object]) -> dict[str, int] | None:
 
 
 _UNREAD = (
+    "sequenceTimeoutMSec",
     "parallelType",
     "parallelLevel",
     "torchrun",
@@ -208,7 +209,7 @@ def _row(body: memoryview, head: memoryview) -> Row:
         said = json.loads(bytes(head)) if len(head) else {}
         headers = {str(name): str(value) for name, value in said.get("headers", {}).items()}
         parts = [(str(p["name"]), str(p.get("type", "")), int(p["bytes"])) for p in said["parts"]] if "parts" in said else None
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise _bad_head("it is not what the protocol says") from error
     if parts is None:
         content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")

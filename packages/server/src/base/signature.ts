@@ -57,36 +57,40 @@ export type GuardCondition =
   | { readonly op: "value"; readonly input: string }
   | { readonly op: GuardOp; readonly args: readonly GuardCondition[] };
 
-export type GuardOp =
-  | "add"
-  | "sub"
-  | "mul"
-  | "truediv"
-  | "floordiv"
-  | "mod"
-  | "pow"
-  | "max"
-  | "min"
-  | "abs"
-  | "floor"
-  | "ceil"
-  | "trunc"
-  | "round"
-  | "sqrt"
-  | "log2"
-  | "bitand"
-  | "bitor"
-  | "bitxor"
-  | "eq"
-  | "ne"
-  | "lt"
-  | "le"
-  | "gt"
-  | "ge"
-  | "and"
-  | "or"
-  | "not"
-  | "ite";
+/** Operations of guards, each once. */
+export const GUARD_OPS = [
+  "add",
+  "sub",
+  "mul",
+  "truediv",
+  "floordiv",
+  "mod",
+  "pow",
+  "max",
+  "min",
+  "abs",
+  "floor",
+  "ceil",
+  "trunc",
+  "round",
+  "sqrt",
+  "log2",
+  "bitand",
+  "bitor",
+  "bitxor",
+  "eq",
+  "ne",
+  "lt",
+  "le",
+  "gt",
+  "ge",
+  "and",
+  "or",
+  "not",
+  "ite",
+] as const;
+
+export type GuardOp = (typeof GUARD_OPS)[number];
 
 /** Whether requests of different clients may share one run, and if not, why (in words for the user). */
 export type Batching =

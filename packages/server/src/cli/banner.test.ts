@@ -48,6 +48,15 @@ test("a long reason goes on below itself on a terminal, and is one line elsewher
   assert.ok(readyReport(running({ models }), 1).includes(`UNAVAILABLE: ${reason}\n`));
 });
 
+test("the line to paste for a TorchServe archive is one that its handler takes", () => {
+  const inputsOf = () => ["body", "head"].map((name) => ({ name, datatype: "BYTES", dims: [1] }));
+  const models = () => [{ name: "m", version: "1", state: "READY", reason: "" }];
+  const lastLine = (torchserve?: object): string =>
+    readyReport(running({ models, inputsOf, torchserve }), 1).trimEnd().split("\n").at(-1)!;
+  assert.equal(lastLine({}), "curl -s http://127.0.0.1:1/predictions/m -d text");
+  assert.match(lastLine(), /\/predict\/m .* -d '\{"input":\{"body":\["text"\],"head":\[""\]\}\}'$/);
+});
+
 test("the line to paste is one command whatever a model's inputs are called", () => {
   const name = "it's; $(id)";
   const inputsOf = () => [name, "b"].map((name) => ({ name, datatype: "FP32", dims: [1] }));

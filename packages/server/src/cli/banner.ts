@@ -3,6 +3,7 @@ import { VERSION } from "../app/version.ts";
 import { oneLine } from "../base/printable.ts";
 import { shellWord } from "../base/shell-text.ts";
 import { exampleSize, type TensorSpec } from "../base/signature.ts";
+import { takesAnyBody } from "../edge/torchserve/handler-call.ts";
 import { LOADS_ON_USE } from "../models/version-state.ts";
 import { fitLines } from "./fit-lines.ts";
 
@@ -76,13 +77,18 @@ const MAX_EXAMPLE_ELEMENTS = 256;
 
 function exampleCall(running: RunningServer, name: string): string | undefined {
   const inputs = running.inputsOf(name);
-  const values = inputs.map(exampleValue);
+  const isArchive = takesAnyBody(inputs);
+  // The head of a request to a TorchServe archive is JSON, or nothing.
+  const values = inputs.map((spec) => (isArchive && spec.name === "head" ? '[""]' : exampleValue(spec)));
   if (inputs.length === 0 || values.some((value) => value === undefined)) return undefined;
+  const word = encodeURIComponent(name);
+  if (isArchive && running.torchserve !== undefined)
+    return `curl -s ${shellWord(`${running.url}/predictions/${word}`)} -d text`;
   const body =
     inputs.length === 1
       ? values[0]
       : `{${inputs.map((spec, i) => `${JSON.stringify(spec.name)}:${values[i]}`).join(",")}}`;
-  const url = shellWord(`${running.url}/predict/${encodeURIComponent(name)}`);
+  const url = shellWord(`${running.url}/predict/${word}`);
   return `curl -s ${url} -H 'content-type: application/json' -d ${shellWord(`{"input":${body}}`)}`;
 }
 

@@ -1,39 +1,7 @@
-import type { GuardOp } from "../base/signature.ts";
-
-const OPS = [
-  "add",
-  "sub",
-  "mul",
-  "truediv",
-  "floordiv",
-  "mod",
-  "pow",
-  "max",
-  "min",
-  "abs",
-  "floor",
-  "ceil",
-  "trunc",
-  "round",
-  "sqrt",
-  "log2",
-  "bitand",
-  "bitor",
-  "bitxor",
-  "eq",
-  "ne",
-  "lt",
-  "le",
-  "gt",
-  "ge",
-  "and",
-  "or",
-  "not",
-  "ite",
-] as const satisfies readonly GuardOp[];
+import { GUARD_OPS, type GuardOp } from "../base/signature.ts";
 
 /** Operations as numbers, for tables. */
-export const GUARD_CODES = Object.fromEntries(OPS.map((op, code) => [op, code])) as Readonly<
+export const GUARD_CODES = Object.fromEntries(GUARD_OPS.map((op, code) => [op, code])) as Readonly<
   Record<GuardOp, number>
 >;
 
@@ -42,7 +10,7 @@ export const GUARD_CODES = Object.fromEntries(OPS.map((op, code) => [op, code]))
  * `and`, `or` and `ite` that Python does not look at.
  */
 export function applyGuardOp(code: number, a: number, b: number, c: number): number {
-  const op = OPS[code]!;
+  const op = GUARD_OPS[code]!;
   switch (op) {
     case "and":
       return a === 0 || Number.isNaN(a) ? a : b;

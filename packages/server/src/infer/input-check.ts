@@ -1,4 +1,3 @@
-import { ServeError } from "../base/errors.ts";
 import {
   type Dim,
   type IndexRange,
@@ -12,11 +11,14 @@ import { elementBytes, type NamedTensor } from "../base/tensor.ts";
 import { guardReads } from "./guard-reads.ts";
 import { GuardTable, scalarOf } from "./guard-table.ts";
 import { outlyingIndex } from "./index-check.ts";
+import { count, refuse } from "./refuse-input.ts";
 import { compileReshape, type Reshape } from "./reshape.ts";
+import { checkStrings } from "./string-check.ts";
 import { tensorIndex } from "./tensor-index.ts";
 
 /** Bytes of one element of a BYTES tensor. */
 const MAX_STRING_BYTES = 1024 * 1024;
+
 /** Longer names of the caller are cut in messages. */
 const MAX_QUOTED = 64;
 
@@ -252,34 +254,6 @@ function refuseGuard(
   refuse(found.length === 0 ? requirement : `${requirement}; got ${found.join(", ")}`);
 }
 
-/** BYTES: each element is a little-endian uint32 length and that many bytes, nothing before, between or after. */
-function checkStrings(name: string, bytes: Uint8Array, elements: number, maxBytes: number): void {
-  let at = 0;
-  let found = 0;
-  while (at < bytes.length) {
-    if (found === elements) {
-      refuse(`input "${name}": the data goes on after the last of ${count(elements, "element")}`);
-    }
-    if (at + 4 > bytes.length) refuse(`input "${name}": the data ends inside the length of element ${found}`);
-    const length =
-      (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
-    at += 4;
-    if (length > maxBytes) {
-      refuse(`input "${name}": element ${found} has ${length} bytes, the limit is ${maxBytes}`);
-    }
-    if (at + length > bytes.length) {
-      refuse(
-        `input "${name}": element ${found} claims ${count(length, "byte")}, but ${bytes.length - at} are left`,
-      );
-    }
-    at += length;
-    found += 1;
-  }
-  if (found !== elements) {
-    refuse(`input "${name}": the data has ${count(found, "element")}, expected ${elements}`);
-  }
-}
-
 function describeDims(spec: TensorSpec): string {
   const dims = spec.dims.map((dim: Dim) =>
     typeof dim === "number" ? `${dim}` : (dim satisfies VariableDim).symbol,
@@ -294,12 +268,4 @@ function listNames(specs: readonly TensorSpec[]): string {
 /** A caller's own word in a message: cut, and without control characters. */
 function quote(text: string): string {
   return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
-}
-
-function refuse(message: string): never {
-  throw new ServeError("invalid_argument", message, { reason: "bad_input" });
 }

@@ -4,6 +4,7 @@ import { untilAborted } from "./load-limit.ts";
 import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { IndexEntry } from "./registry.ts";
+import { RetiredInstances } from "./retired-instances.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import {
   type Attempt,
@@ -32,8 +33,7 @@ export class ModelVersion {
   /** Order of last use: the least recently used is evicted first. */
   usedAt = 0;
   readonly #context: VersionContext;
-  readonly #retiring = new Set<ServedModelHandle>();
-  #retired: Promise<void> = Promise.resolve();
+  readonly #retired: RetiredInstances;
   #unsubscribe: () => void = () => {};
   /** Requests in `waitForLoad`. */
   #waiting = 0;
@@ -44,7 +44,16 @@ export class ModelVersion {
     this.version = candidate.version;
     this.candidate = candidate;
     this.#context = context;
-    this.#state = restingState(candidate, context.clock.nowMs());
+    const { clock, logger, drainTimeoutMs } = context;
+    this.#retired = new RetiredInstances({
+      model: candidate.name,
+      version: candidate.version,
+      drainTimeoutMs,
+      onReleased: (handle) => context.onReleased(handle),
+      clock,
+      logger,
+    });
+    this.#state = restingState(candidate, clock.nowMs());
   }
 
   get state(): VersionState {
@@ -69,7 +78,7 @@ export class ModelVersion {
 
   /** Nothing of it is in memory or on its way there. */
   get idle(): boolean {
-    return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#retiring.size === 0;
+    return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#retired.isEmpty;
   }
 
   get status(): VersionStatus {
@@ -176,13 +185,13 @@ export class ModelVersion {
     const attempt = this.#attempt();
     if (attempt !== undefined) {
       attempt.abort.abort(error);
-      this.#retired = Promise.all([this.#retired, attempt.done]).then(() => {});
+      this.#retired.wait(attempt.done);
     }
     const state = this.#state;
     if (state.kind === "ready") {
       this.#unsubscribe();
       this.#set({ kind: "draining", handle: state.handle, reason });
-      void this.#retire(state.handle, () => {
+      void this.#retired.add(state.handle, () => {
         if (this.#state.kind === "draining" && this.#state.handle === state.handle) {
           this.#set({ kind: "unloaded", reason });
         }
@@ -190,7 +199,7 @@ export class ModelVersion {
     } else if (state.kind === "loading" || state.kind === "failed") {
       this.#set({ kind: "unloaded", reason });
     }
-    return this.#retired;
+    return this.#retired.released;
   }
 
   /** Ends everything now. */
@@ -200,7 +209,7 @@ export class ModelVersion {
     if (handle !== undefined) this.#unsubscribe();
     this.#set({ kind: "unloaded", reason });
     handle?.destroy(reason);
-    for (const retiring of this.#retiring) retiring.destroy(reason);
+    this.#retired.destroy(reason);
   }
 
   #observeProblem(candidate: ModelCandidate, problem: string): void {
@@ -249,7 +258,7 @@ export class ModelVersion {
 
   async #onLoaded(attempt: Attempt, handle: ServedModelHandle): Promise<void> {
     if (this.#attempt() !== attempt) {
-      await this.#retire(handle, () => {});
+      await this.#retired.add(handle, () => {});
       return;
     }
     const old = this.serving;
@@ -257,7 +266,7 @@ export class ModelVersion {
     this.#unsubscribe = this.#watch(handle);
     const { fingerprint, remark: note } = attempt.candidate;
     this.#set({ kind: "ready", handle, fingerprint, rejected: undefined, successor: undefined, note });
-    if (old !== undefined) void this.#retire(old, () => {});
+    if (old !== undefined) void this.#retired.add(old, () => {});
   }
 
   #watch(handle: ServedModelHandle): () => void {
@@ -282,41 +291,6 @@ export class ModelVersion {
       return;
     }
     this.#set({ kind: "failed", reason: error.message, ...failed });
-  }
-
-  #retire(handle: ServedModelHandle, then: () => void): Promise<void> {
-    const { logger } = this.#context;
-    this.#retiring.add(handle);
-    const cancel = this.#watchDrain(handle);
-    const closed = handle
-      .close()
-      .catch((error: unknown) => {
-        logger.warn({ model: this.name, version: this.version, err: error }, "a model did not close cleanly");
-        handle.destroy("it did not close cleanly");
-      })
-      .then(() => {
-        cancel();
-        this.#retiring.delete(handle);
-        then();
-        this.#context.onReleased(handle);
-      });
-    this.#retired = Promise.all([this.#retired, closed]).then(() => {});
-    return closed;
-  }
-
-  /** Ends an instance of whose requests none ends any more. A long queue that moves is no reason to lose it. */
-  #watchDrain(handle: ServedModelHandle): () => void {
-    const { clock, drainTimeoutMs } = this.#context;
-    let cancel = (): void => {};
-    const watch = (inFlight: number): void => {
-      cancel = clock.after(drainTimeoutMs, () => {
-        const left = handle.inFlight();
-        if (left > 0 && left < inFlight) watch(left);
-        else handle.destroy("it did not drain in time");
-      });
-    };
-    watch(handle.inFlight());
-    return () => cancel();
   }
 
   #set(state: VersionState): void {

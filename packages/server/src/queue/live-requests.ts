@@ -1,8 +1,8 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { NamedTensor } from "../base/tensor.ts";
-import { joinParts } from "./batch-rows.ts";
 import type { Batcher } from "./batcher.ts";
+import { joinParts } from "./join-parts.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { QueueObserver } from "./queue-observer.ts";
 import type { BatchItem, QueuedRequest, SignalListener } from "./queued-request.ts";

@@ -9,8 +9,9 @@ import type { Signature } from "../base/signature.ts";
 import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { LineLimit } from "../worker/line-limit.ts";
 import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
-import { type Call, type CallResult, failureReason, type Worker } from "../worker/worker.ts";
+import type { Call, CallResult, Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
+import { loadError, notReady, startError } from "./instance-errors.ts";
 import type { LoadCaution } from "./load-caution.ts";
 import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
@@ -43,8 +44,11 @@ export interface WorkerInstanceOptions {
 }
 
 const MAX_FAILURES_LOGGED_PER_SECOND = 5;
+
 const READY: InstanceState = { kind: "ready" };
+
 const MIB = 1024 * 1024;
+
 const badOutput = tensorFailure("bad_output", "the model's result");
 
 /** One worker with one model in it, kept alive. */
@@ -248,13 +252,6 @@ export class WorkerInstance implements Instance {
   }
 }
 
-function notReady(state: Exclude<SupervisorState, { kind: "ready" }>): ServeError {
-  const why = "reason" in state ? `: ${state.reason}` : "";
-  return new ServeError("unavailable", `this instance of the model is ${state.kind}${why}`, {
-    reason: "instance_not_ready",
-  });
-}
-
 function checkOutputs(outputs: RunResult["outputs"], signature: Signature): void {
   if (outputs.length !== signature.outputs.length) {
     throw badOutput(`it has ${outputs.length} outputs; the signature has ${signature.outputs.length}`);
@@ -270,20 +267,6 @@ function checkOutputs(outputs: RunResult["outputs"], signature: Signature): void
   }
 }
 
-/** A worker that dies over the same file twice cannot serve it; a time that ran out while loading is not a request's. */
-function startError(thrown: unknown): ServeError {
-  const error = ServeError.from(thrown);
-  if (!error.reason.startsWith("worker_died")) return error;
-  return new ServeError(
-    "failed_precondition",
-    `the worker died twice while it loaded the model; last reason: ${failureReason(error)}`,
-    {
-      reason: "worker_died_loading",
-      cause: error,
-    },
-  );
-}
-
 /** A worker that is past its limit before the first request would be ended and started for ever. */
 async function checkResident({ pid }: Worker, { options }: LoadSpec): Promise<void> {
   const limitBytes = options.memoryLimitBytes;
@@ -293,19 +276,5 @@ async function checkResident({ pid }: Worker, { options }: LoadSpec): Promise<vo
     "invalid_argument",
     `memory_limit is ${Math.round(limitBytes / MIB)} MiB, and a worker takes ${Math.round(bytes / MIB)} MiB with the model loaded: raise memory_limit`,
     { reason: "invalid_config" },
-  );
-}
-
-function loadError(thrown: unknown, spec: LoadSpec): ServeError {
-  const error = ServeError.from(thrown);
-  if (error.reason !== "execution_timeout") return error;
-  const seconds = spec.options.loadTimeoutMs / 1000;
-  return new ServeError(
-    "deadline_exceeded",
-    `the model did not load within ${seconds} s; raise load_timeout_ms if it needs longer`,
-    {
-      reason: "load_timeout",
-      cause: error,
-    },
   );
 }

@@ -2,6 +2,7 @@ import { PassThrough, pipeline, type Readable } from "node:stream";
 import type { Bucket } from "@google-cloud/storage";
 import { gatherAtMost } from "../base/gather-at-most.ts";
 import { peerPackage } from "./peer-package.ts";
+import { PrefixListing } from "./prefix-listing.ts";
 import { MAX_RESPONSE_BYTES, tooLong } from "./response-limit.ts";
 import type { ObjectContent, Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
@@ -24,7 +25,8 @@ export async function createGsStore(
 ): Promise<Store> {
   const { Storage } = await peerPackage("@google-cloud/storage", () => import("@google-cloud/storage"));
   const bucket = new Storage({ retryOptions: RETRIES }).bucket(name);
-  const below = prefix === "" ? "" : `${prefix}/`;
+  const listing = new PrefixListing(prefix);
+  const { below } = listing;
 
   async function listBelow(limit: number, signal: AbortSignal): Promise<StoredObject[]> {
     const objects: StoredObject[] = [];
@@ -48,22 +50,18 @@ export async function createGsStore(
     } while (pageToken !== undefined && objects.length < limit);
     return objects.slice(0, limit);
   }
-  async function listOne(signal: AbortSignal): Promise<StoredObject[]> {
-    try {
-      const facts = await factsOf(bucket, { path: pathOf(prefix), query: { fields: FACTS }, signal });
-      return [storedObject(prefix.slice(prefix.lastIndexOf("/") + 1), facts)];
-    } catch (error) {
-      if (error instanceof Error && error.message === statusError(404).message) return [];
-      throw error;
-    }
+  async function readOne(key: string, signal: AbortSignal): Promise<StoredObject> {
+    return storedObject(
+      key,
+      await factsOf(bucket, { path: pathOf(prefix), query: { fields: FACTS }, signal }),
+    );
   }
-  let isOne = false;
   return {
-    async list(limit, signal) {
-      const objects = await listBelow(limit, signal);
-      isOne = objects.length === 0 && prefix !== "";
-      return isOne ? listOne(signal) : objects;
-    },
+    list: (limit, signal) =>
+      listing.list({
+        listBelow: () => listBelow(limit, signal),
+        readOne: (key) => readOne(key, signal),
+      }),
     async read({ key, stamp }, { offset, signal }) {
       const query = { alt: "media", ...(stamp !== "" && { generation: stamp }) };
       const headers = {
@@ -71,7 +69,7 @@ export async function createGsStore(
         "Cache-Control": "no-store",
         ...(offset > 0 && { Range: `bytes=${offset}-` }),
       };
-      const path = pathOf(isOne ? prefix : `${below}${key}`);
+      const path = pathOf(listing.nameOf(key));
       return contentOf(await ask(bucket, { path, query, headers, signal }), stamp);
     },
     close() {},

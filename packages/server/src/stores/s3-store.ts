@@ -3,10 +3,11 @@ import { Readable } from "node:stream";
 import type { S3Client as Client } from "@aws-sdk/client-s3";
 import { ServeError } from "../base/errors.ts";
 import { peerPackage } from "./peer-package.ts";
+import { PrefixListing } from "./prefix-listing.ts";
 import { ResponseLimit, tooLong } from "./response-limit.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
-import { refused, statusError, storeError } from "./store-error.ts";
+import { refused } from "./store-error.ts";
 
 /** Objects of a bucket that speaks Amazon S3, by Amazon's SDK: credentials, region and endpoint are what its own chain finds. */
 export async function createS3Store(
@@ -39,7 +40,8 @@ export async function createS3Store(
     },
   });
   limitResponses(client);
-  const below = prefix === "" ? "" : `${prefix}/`;
+  const listing = new PrefixListing(prefix);
+  const { below } = listing;
 
   async function listBelow(limit: number, abortSignal: AbortSignal): Promise<StoredObject[]> {
     const objects: StoredObject[] = [];
@@ -62,33 +64,25 @@ export async function createS3Store(
     } while (next !== undefined && objects.length < limit);
     return objects.slice(0, limit);
   }
-  async function listOne(abortSignal: AbortSignal): Promise<StoredObject[]> {
-    try {
-      const { ContentLength, ETag = "" } = await client.send(
-        new HeadObjectCommand({ Bucket: bucket, Key: prefix }),
-        {
-          abortSignal,
-        },
-      );
-      if (ContentLength === undefined) throw refused("it does not say how large the file is");
-      return [{ key: prefix.slice(prefix.lastIndexOf("/") + 1), byteLength: ContentLength, stamp: ETag }];
-    } catch (error) {
-      if (storeError(error).message === statusError(404).message) return [];
-      throw error;
-    }
+  async function readOne(key: string, abortSignal: AbortSignal): Promise<StoredObject> {
+    const { ContentLength, ETag = "" } = await client.send(
+      new HeadObjectCommand({ Bucket: bucket, Key: prefix }),
+      { abortSignal },
+    );
+    if (ContentLength === undefined) throw refused("it does not say how large the file is");
+    return { key, byteLength: ContentLength, stamp: ETag };
   }
-  let isOne = false;
   return {
-    async list(limit, signal) {
-      const objects = await listBelow(limit, signal);
-      isOne = objects.length === 0 && prefix !== "";
-      return isOne ? listOne(signal) : objects;
-    },
+    list: (limit, signal) =>
+      listing.list({
+        listBelow: () => listBelow(limit, signal),
+        readOne: (key) => readOne(key, signal),
+      }),
     async read({ key, stamp }, { offset, signal }) {
       const { Body, ContentRange } = await client.send(
         new GetObjectCommand({
           Bucket: bucket,
-          Key: isOne ? prefix : `${below}${key}`,
+          Key: listing.nameOf(key),
           ...(stamp !== "" && { IfMatch: stamp }),
           ...(offset > 0 && { Range: `bytes=${offset}-` }),
         }),

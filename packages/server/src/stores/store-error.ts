@@ -54,6 +54,11 @@ export function statusError(status: number): ServeError {
   return refused(`it answers ${status}`);
 }
 
+/** Whether it was thrown because there is nothing under the address. */
+export function isNothingThere(thrown: unknown): boolean {
+  return storeError(thrown).message === statusError(404).message;
+}
+
 /** Anything that was thrown on the way to a store, in words for the operator; never with what a request was signed with. */
 export function storeError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;

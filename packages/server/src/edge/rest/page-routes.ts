@@ -1,5 +1,6 @@
 import { showShape } from "@sconce/protocol";
 import { OPEN_METRICS_TYPE } from "../../base/open-metrics.ts";
+import { selectMetrics } from "../../base/select-metrics.ts";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 import { exampleRequest } from "./call/example-request.ts";
@@ -20,11 +21,21 @@ const VARY: readonly string[] = ["Vary", "Accept"];
 
 async function answerMetrics(call: RestCall): Promise<void> {
   const { metrics, openMetrics } = call.context.shared;
-  if (takesOpenMetrics(call.request.headers.accept)) {
-    call.sendShared(`${OPEN_METRICS_TYPE}; version=1.0.0; charset=utf-8`, await openMetrics.get(), [...VARY]);
-  } else {
-    call.sendShared("text/plain; version=0.0.4; charset=utf-8", await metrics.get(), [...VARY]);
-  }
+  const isOpen = takesOpenMetrics(call.request.headers.accept);
+  const type = isOpen
+    ? `${OPEN_METRICS_TYPE}; version=1.0.0; charset=utf-8`
+    : "text/plain; version=0.0.4; charset=utf-8";
+  const all = await (isOpen ? openMetrics : metrics).get();
+  const names = namesAsked(call.request.url ?? "");
+  if (names === undefined) call.sendShared(type, all, [...VARY]);
+  else call.send(200, type, Buffer.from(selectMetrics(all.bytes.toString(), names)), [...VARY]);
+}
+
+/** What `?name[]=…` asks for, as Prometheus's own clients take it; undefined: everything. */
+function namesAsked(url: string): ReadonlySet<string> | undefined {
+  const start = url.indexOf("?");
+  const names = start < 0 ? [] : new URLSearchParams(url.slice(start + 1)).getAll("name[]");
+  return names.length === 0 ? undefined : new Set(names);
 }
 
 /** Prometheus puts OpenMetrics first when it wants it; any mention that is not ruled out will do. */

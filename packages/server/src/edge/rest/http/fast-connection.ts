@@ -1,21 +1,26 @@
 import type { Socket } from "node:net";
-import { type Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { CallConnection } from "../../call-stream.ts";
 import { askWhetherThere } from "../call/half-closed.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "../call/rest-transport.ts";
 import type { FoundRoute } from "../call/route-table.ts";
+import { chunkedWriter } from "./chunked-writer.ts";
 import { type FastHead, HeadMemory, readFastHead } from "./fast-head.ts";
 import { responseHead } from "./fast-response-head.ts";
 import { ResponseWriter } from "./response-writer.ts";
 
 /** Larger requests cost so much else that it does not matter who reads them; smaller ones come in one piece, or in two. */
 const MAX_REQUEST_BYTES = 64 * 1024;
+
 const MAX_PIECES = 4;
+
 /** A response up to this size is one write, with its head. */
 const ONE_WRITE_BYTES = 16 * 1024;
+
 const NO_BYTES: Buffer = Buffer.alloc(0);
+
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /** A head whose route is known. */
@@ -284,29 +289,6 @@ export class FastConnection implements RestTransport {
     this.#isGone = true;
     this.#owner.onGone(this);
   }
-}
-
-/** Writes each piece as a chunk (RFC 9112 §7.1). `onEnded`: the system has taken the last one. */
-function chunkedWriter(socket: Socket, onEnded: () => void): Writable {
-  const writer = new Writable({
-    write(piece: Buffer, _, done) {
-      if (piece.length === 0) return done();
-      socket.cork();
-      socket.write(`${piece.length.toString(16)}\r\n`, "latin1");
-      socket.write(piece);
-      socket.write("\r\n", "latin1", done);
-      socket.uncork();
-    },
-    final(done) {
-      socket.write("0\r\n\r\n", "latin1", (error) => {
-        done(error);
-        if (error == null) onEnded();
-      });
-    },
-  });
-  // That the client left is the socket's to tell.
-  writer.on("error", ignore);
-  return writer;
 }
 
 function closes(headers: readonly string[]): boolean {

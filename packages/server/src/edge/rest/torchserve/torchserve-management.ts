@@ -2,8 +2,9 @@ import { abortSignalOf } from "../../../base/call-signal.ts";
 import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
 import { TORCHSERVE_APIS } from "../../torchserve/torchserve-api.ts";
 import type { RenewToken, TorchserveApis } from "../../torchserve/torchserve-apis.ts";
-import { AUTHENTICATION_FAILED, tokenFailure } from "../../torchserve/torchserve-failure.ts";
+import { AUTHENTICATION_FAILED, failing, tokenFailure } from "../../torchserve/torchserve-failure.ts";
 import type { Workflows } from "../../torchserve/workflows.ts";
+import { readBody } from "../call/body.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { Route, RouteParams } from "../call/route.ts";
@@ -58,7 +59,9 @@ function managementRoutes(managementOf: (context: RestContext) => TorchserveMana
         signal: call.signal,
       });
     }),
-    guarded("POST", ["/models"], (call) => managementOf(call.context).register(wishesOf(call), call.signal)),
+    guarded("POST", ["/models"], async (call) =>
+      managementOf(call.context).register(await registrationOf(call), call.signal),
+    ),
     guarded("PUT", MODEL, (call, params) =>
       managementOf(call.context).scale(name(params), params["version"], wishesOf(call), call.signal),
     ),
@@ -120,6 +123,40 @@ function guarded(method: Route["method"], urls: readonly string[], act: Act): Ro
 
 function wishesOf(call: RestCall): ReadonlyMap<string, string> {
   return new Map(queryOf(call));
+}
+
+/** More than any registration has to say. */
+const MAX_REGISTRATION_BYTES = 65_536;
+
+/** What a registration over REST means where it does not say; over gRPC it is not so. */
+const REGISTRATION: ReadonlyMap<string, string> = new Map([["synchronous", "true"]]);
+
+/** A registration is the query's, or that of a body of JSON with the same names. */
+async function registrationOf(call: RestCall): Promise<ReadonlyMap<string, string>> {
+  return new Map([...REGISTRATION, ...(await saidOf(call))]);
+}
+
+async function saidOf(call: RestCall): Promise<ReadonlyMap<string, string>> {
+  const [type = ""] = (call.request.headers["content-type"] ?? "").split(";");
+  if (type.trim().toLowerCase() !== JSON_TYPE) return wishesOf(call);
+  const body = await readBody(call);
+  if (body.length > MAX_REGISTRATION_BYTES) throw notRead();
+  if (body.length === 0) return wishesOf(call);
+  try {
+    const said: unknown = JSON.parse(body.toString());
+    if (typeof said === "object" && said !== null && !Array.isArray(said))
+      return new Map(
+        Object.entries(said).flatMap(([name, value]) => (value === null ? [] : [[name, String(value)]])),
+      );
+  } catch {
+    // As JSON that is no object.
+  }
+  throw notRead();
+}
+
+function notRead(): Error {
+  const message = `the body must be an object of JSON, of at most ${MAX_REGISTRATION_BYTES} bytes, such as {"url": "resnet.mar"}`;
+  return failing({ code: 400, type: "BadRequestException", message });
 }
 
 function send(call: RestCall, { code, document }: ManagementResult): void {

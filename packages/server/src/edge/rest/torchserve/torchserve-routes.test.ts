@@ -174,6 +174,33 @@ test("models are registered and unregistered by the administrator alone", async 
   assert.equal((await ask("/models/nobody", admin("DELETE"))).status, 404);
 });
 
+test("a registration may be a body of JSON, with the names of the query", async () => {
+  const register = (body: string, type = "application/json; charset=utf-8") => {
+    const { method, headers } = admin("POST");
+    return ask("/models", { method: method!, body, headers: { ...headers, "content-type": type } });
+  };
+  const said = '{"url": "archive.mar", "initial_workers": 2, "synchronous": true}';
+  assert.equal((await register(said)).status, 409, "it is registered already");
+  assert.equal((await register(said, "text/plain")).status, 400, "the query says no url");
+  for (const body of ["", "{}", '{"url": null}', '{"__proto__": {"url": "archive.mar"}}'])
+    assert.ok([400, 404].includes((await register(body)).status), body);
+  for (const body of ["[]", "null", '"archive.mar"', '{"url":', `{"url": "${"x".repeat(65_536)}"}`]) {
+    const { status, text } = await register(body);
+    const { message } = JSON.parse(text) as { readonly message: string };
+    assert.deepEqual([status, message.slice(0, 40)], [400, "the body must be an object of JSON, of a"], body);
+  }
+  assert.equal((await ask("/models", { method: "POST", body: said })).status, 401);
+  assert.deepEqual(asked, []);
+});
+
+test("explanations are asked for by POST, and by PUT as curl -T does it", async () => {
+  for (const method of ["POST", "PUT"]) {
+    const { text } = await ask("/explanations/archive/1.0", { method, body: "x" });
+    const { head } = JSON.parse(text) as { head: { headers: Record<string, string> } };
+    assert.equal(head.headers["explain"], "True", method);
+  }
+});
+
 test("nothing is fetched, and no URL leads out of the models folder", async () => {
   for (const target of [
     "https://example.com/x.mar",

@@ -30,6 +30,7 @@ export function torchserveRoutes(v1: Route, apis: TorchserveApis): readonly Rout
     runInference(call, askedModelOf(call, { ...params, version: plainVersion(params) }), dialect);
   };
   const predict: Route["run"] = (call, params) => run(call, params, PREDICT);
+  const explain: Route["run"] = (call, params) => run(call, params, EXPLAINED);
   const answerDescription = (call: RestCall): void =>
     sendPretty(call, 200, TORCHSERVE_APIS[withManagement ? "both" : "inference"]);
   const routes: readonly Route[] = [
@@ -37,7 +38,8 @@ export function torchserveRoutes(v1: Route, apis: TorchserveApis): readonly Rout
     { method: "POST", urls: PREDICTIONS, run: predict },
     { method: "PUT", urls: PREDICTIONS, run: predict },
     { method: "OPTIONS", urls: PREDICTIONS, run: answerModelDescription },
-    { method: "POST", urls: EXPLANATIONS, run: (call, params) => run(call, params, EXPLAINED) },
+    { method: "POST", urls: EXPLANATIONS, run: explain },
+    { method: "PUT", urls: EXPLANATIONS, run: explain },
     {
       ...v1,
       run(call, params) {

@@ -1,0 +1,11 @@
+import { ServeError } from "../base/errors.ts";
+
+/** `2 rows`, `1 row`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+/** An input is not what the model takes. Throws `invalid_argument`. */
+export function refuse(message: string): never {
+  throw new ServeError("invalid_argument", message, { reason: "bad_input" });
+}

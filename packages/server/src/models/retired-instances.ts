@@ -1,0 +1,81 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ServedModelHandle } from "./served-model-handle.ts";
+
+export interface RetiredInstancesOptions {
+  /** Of the version whose instances they were, for the log. */
+  readonly model: string;
+  readonly version: string;
+  /** An instance is ended when for so long none of its requests has. */
+  readonly drainTimeoutMs: number;
+  /** Told when an instance has given its memory back. */
+  onReleased(handle: ServedModelHandle): void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Instances of one version that take no requests any more: they finish what they have, and end. */
+export class RetiredInstances {
+  readonly #options: RetiredInstancesOptions;
+  readonly #handles = new Set<ServedModelHandle>();
+  #released: Promise<void> = Promise.resolve();
+
+  constructor(options: RetiredInstancesOptions) {
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#handles.size === 0;
+  }
+
+  /** Resolves when all that were retired so far have given their memory back. */
+  get released(): Promise<void> {
+    return this.#released;
+  }
+
+  /** What is to be over before `released` resolves, too. */
+  wait(other: Promise<void>): void {
+    this.#released = Promise.all([this.#released, other]).then(() => {});
+  }
+
+  /** Closes an instance, which is this one's from now on; calls `then` when it is closed, before `onReleased`. */
+  add(handle: ServedModelHandle, then: () => void): Promise<void> {
+    const { logger, model, version, onReleased } = this.#options;
+    this.#handles.add(handle);
+    const cancel = this.#watchDrain(handle);
+    const closed = handle
+      .close()
+      .catch((error: unknown) => {
+        logger.warn({ model, version, err: error }, "a model did not close cleanly");
+        handle.destroy("it did not close cleanly");
+      })
+      .then(() => {
+        cancel();
+        this.#handles.delete(handle);
+        then();
+        onReleased(handle);
+      });
+    this.wait(closed);
+    return closed;
+  }
+
+  /** Ends them all now. */
+  destroy(reason: string): void {
+    for (const handle of this.#handles) handle.destroy(reason);
+  }
+
+  /** Ends an instance of whose requests none ends any more. A long queue that moves is no reason to lose it. */
+  #watchDrain(handle: ServedModelHandle): () => void {
+    const { clock, drainTimeoutMs } = this.#options;
+    let cancel = (): void => {};
+    const watch = (inFlight: number): void => {
+      cancel = clock.after(drainTimeoutMs, () => {
+        const left = handle.inFlight();
+        if (left > 0 && left < inFlight) watch(left);
+        else handle.destroy("it did not drain in time");
+      });
+    };
+    watch(handle.inFlight());
+    return () => cancel();
+  }
+}
