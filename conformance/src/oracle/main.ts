@@ -5,6 +5,7 @@
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
 // With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
 // With --sweep aliases [--seed N]: programs that write in place where sizes decide what is a copy.
+// With --sweep modules [--seed N] [--count 300] [--form scripted|traced|exported]: random modules with branches, loops, containers and writes in place.
 // With --sweep dtypes [--exported]: traces, each tensor in every dtype in turn; what PyTorch raises for has to be refused when the program is read.
 // With --sweep quantized: the ops that quantize, on every dtype and granularity (scripts/python/quantized).
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -15,6 +16,7 @@ import { parseArgs } from "node:util";
 import {
   makeAliasSweep,
   makeDtypeSweep,
+  makeModuleSweep,
   makeQuantizedSweep,
   makeSizeSweep,
   makeSweep,
@@ -35,6 +37,8 @@ const { values } = parseArgs({
     json: { type: "string" },
     limit: { type: "string", default: "40" },
     jobs: { type: "string", default: "2" },
+    form: { type: "string", default: "scripted" },
+    count: { type: "string", default: "300" },
     exported: { type: "boolean", default: false },
     "optimised-only": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -50,7 +54,7 @@ function matcher(filter: string): (name: string) => boolean {
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
-const SWEEPS = ["aliases", "dtypes", "edges", "quantized", "scripted", "traced"] as const;
+const SWEEPS = ["aliases", "dtypes", "edges", "modules", "quantized", "scripted", "traced"] as const;
 
 function isSweep(name: string): name is (typeof SWEEPS)[number] {
   return (SWEEPS as readonly string[]).includes(name);
@@ -70,6 +74,14 @@ async function packFolders(): Promise<readonly string[]> {
   if (sweep === "edges")
     await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
   else if (sweep === "aliases") await makeAliasSweep({ python, folder, seed: Number(values.seed) });
+  else if (sweep === "modules")
+    await makeModuleSweep({
+      python,
+      folder,
+      seed: Number(values.seed),
+      form: values.form,
+      count: values.count,
+    });
   else if (sweep === "dtypes") await makeDtypeSweep({ python, folder, filter, isExported: values.exported });
   else if (sweep === "quantized") await makeQuantizedSweep({ python, folder, filter });
   else await makeSizeSweep(sweep, { python, folder, filter });

@@ -65,3 +65,18 @@ export async function makeAliasSweep({
 }: Pick<SweepOptions, "python" | "folder" | "seed">): Promise<void> {
   await runPython(python, [script("make_alias_programs"), folder, "--seed", String(seed)]);
 }
+
+/** Asks PyTorch about random modules with branches, loops, containers and writes in place, scripted, traced or exported; the answers become packs. */
+export async function makeModuleSweep({
+  python,
+  folder,
+  seed,
+  form,
+  count,
+}: Pick<SweepOptions, "python" | "folder" | "seed"> & {
+  readonly form: string;
+  readonly count: string;
+}): Promise<void> {
+  const drawn = ["--seed", String(seed), "--form", form, "--count", count];
+  await runPython(python, [script("make_random_modules"), folder, ...drawn]);
+}

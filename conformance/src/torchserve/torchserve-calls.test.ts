@@ -127,6 +127,9 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
       readonly continuous: readonly Recorded[];
     };
     assertExpected(await differences(CONTINUOUS_CALLS, continuous, addresses), {});
+    const description = await fetch(`${addresses.management}/models/continuous`);
+    const [described] = (await description.json()) as readonly Record<string, unknown>[];
+    assert.deepEqual([described!["continuousBatching"], described!["batchSize"]], [true, 4]);
     const ask = (body: string): Promise<Response> =>
       fetch(`${server.url}/predictions/continuous`, { method: "POST", body });
     // It goes on until another request has joined it; its first piece is there.

@@ -21,6 +21,8 @@ import { isNumber, isUnset, type ListValue, type TensorValue, UNSET, type Value 
 /** A tensor that goes round in a loop: a variable's, a number's, an item's of a tuple or list, or that of a list's rows. */
 export interface Carried {
   readonly name: string;
+  /** Where it is among the variables and lists, `x[1]`: one place has one key. */
+  readonly key: string;
   type: TensorType;
   /** Of a list that grows: the sizes of its items stay. */
   readonly isRows: boolean;
@@ -36,15 +38,40 @@ export interface Carried {
 /** A place among the variables. */
 interface Place {
   readonly name: string;
+  readonly key: string;
   read(frame: Frame): Value;
   write(frame: Frame, value: Value): void;
+}
+
+/** Gives a variable what is the same in every turn. */
+interface Fixed {
+  readonly key: string;
+  readonly value: Value;
+  set(frame: Frame): void;
 }
 
 /** What turns change, found by one turn. */
 export interface Changes {
   readonly carried: readonly Carried[];
-  /** Gives variables what is the same in every turn. */
-  readonly fixed: readonly ((frame: Frame) => void)[];
+  readonly fixed: readonly Fixed[];
+}
+
+/** Both changes together; undefined where the later ones say nothing that the first do not. A list whose length changes is no longer one of single items. */
+export function joinedChanges(known: Changes, later: Changes): Changes | undefined {
+  const isCovered = (key: string, by: Changes): boolean =>
+    [...by.carried, ...by.fixed].some((item) => key === item.key || key.startsWith(`${item.key}[`));
+  const carried = later.carried.filter(({ key }) => !isCovered(key, known));
+  const fixed = later.fixed.filter(({ key }) => !isCovered(key, known));
+  for (const { key, value } of known.fixed) {
+    const other = later.fixed.find((item) => item.key === key);
+    if (other !== undefined ? isOther(value, other.value) : later.carried.some((item) => item.key === key))
+      unsupportedOp(`'${key}' is of another kind in some turns of a loop whose end only the run knows`);
+  }
+  if (carried.length + fixed.length === 0) return undefined;
+  return {
+    carried: [...known.carried.filter(({ key }) => !isCovered(key, { carried, fixed })), ...carried],
+    fixed: [...known.fixed.filter(({ key }) => !isCovered(key, { carried, fixed })), ...fixed],
+  };
 }
 
 /** Compares the variables before a turn with those after it. Throws UnsupportedOp for what cannot go round. */
@@ -52,7 +79,7 @@ export class TurnChanges {
   readonly #recorder: GraphRecorder;
   readonly #lists: ListStates;
   readonly #isKnown: (dim: Dim) => boolean;
-  readonly #fixed: ((frame: Frame) => void)[] = [];
+  readonly #fixed: Fixed[] = [];
 
   /** `isKnown`: whether a size is known before the loop. */
   constructor(recorder: GraphRecorder, lists: ListStates, isKnown: (dim: Dim) => boolean) {
@@ -67,6 +94,7 @@ export class TurnChanges {
       const [was, is] = [before.get(name)!, after.get(name)!].map((value) => this.#recorder.current(value));
       const place = {
         name,
+        key: name,
         read: (frame: Frame): Value => frame.get(name)!,
         write: (frame: Frame, value: Value) => void frame.set(name, value),
       };
@@ -75,6 +103,7 @@ export class TurnChanges {
     const inLists = [...changed].flatMap(([list, state]) => {
       const place: ListPlace = {
         name: "a list",
+        key: `list ${this.#lists.numberOf(list)}`,
         read: () => stateOf(list),
         write: (_, now) => setState(list, now),
       };
@@ -87,12 +116,13 @@ export class TurnChanges {
     const { name } = place;
     if (was === is) return [];
     if (isUnset(was) && isSettled(is, this.#lists)) {
-      this.#fixed.push((frame) => place.write(frame, is));
+      this.#fixed.push({ key: place.key, value: is, set: (frame) => place.write(frame, is) });
       return [];
     }
     if (was.kind === "list" && is.kind === "list") {
       const asState: ListPlace = {
         name,
+        key: place.key,
         read: (frame) => stateOf(place.read(frame) as ListValue),
         write: (frame, state) => place.write(frame, listOf(state)),
       };
@@ -140,6 +170,7 @@ export class TurnChanges {
     };
     return {
       name: place.name,
+      key: place.key,
       type,
       isRows: false,
       read,
@@ -158,6 +189,7 @@ export class TurnChanges {
     return is.items.flatMap((item, i) => {
       const at: Place = {
         name: place.name,
+        key: `${place.key}[${i}]`,
         read: (frame) => itemsAt(frame)[i]!,
         write: (frame, value) => place.write(frame, { ...is, items: itemsAt(frame).with(i, value) }),
       };
@@ -171,6 +203,7 @@ export class TurnChanges {
       return is.items.flatMap((item, i) => {
         const at: Place = {
           name: place.name,
+          key: `${place.key}[${i}]`,
           read: (frame) => itemAt(place.read(frame), i, is.items.length),
           write: (frame, value) => {
             const state = place.read(frame);
@@ -190,6 +223,7 @@ export class TurnChanges {
   #rows(place: ListPlace, was: ListState, type: ItemType): Carried {
     return {
       name: place.name,
+      key: place.key,
       type: tensorType(type.dtype, [was.rows?.tensor.type.dims[0] ?? was.items.length, ...type.dims]),
       isRows: true,
       initial: () => rowsOf(this.#recorder, was, type),
@@ -205,6 +239,7 @@ export class TurnChanges {
 
 interface ListPlace {
   readonly name: string;
+  readonly key: string;
   read(frame: Frame): ListState;
   write(frame: Frame, state: ListState): void;
 }
@@ -217,6 +252,11 @@ function itemAt({ items, rows }: ListState, at: number, length: number): Value {
   if (rows !== undefined || items.length !== length)
     return unsupportedOp("a list changes its length in a loop whose end only the run knows");
   return items[at]!;
+}
+
+function isOther(a: Value, b: Value): boolean {
+  if (a === b || (a.kind === "none" && b.kind === "none")) return false;
+  return a.kind !== b.kind || !("value" in a && "value" in b && a.value === b.value);
 }
 
 /** Whether a value is the same whatever turn gives it. */

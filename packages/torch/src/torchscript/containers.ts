@@ -32,6 +32,11 @@ export class ListStates {
     return this.#before.has(list);
   }
 
+  /** Which of them a list is. */
+  numberOf(list: ListValue): number {
+    return [...this.#before.keys()].indexOf(list);
+  }
+
   before(list: ListValue): ListState {
     return this.#before.get(list)!;
   }

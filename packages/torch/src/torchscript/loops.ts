@@ -1,7 +1,7 @@
 import { valuesOf } from "../graph/dead-code.ts";
 import type { Arg, Graph, Node, TensorType } from "../graph/ir.ts";
 import { type Dim, sameDim, symbolsOf } from "../graph/sym.ts";
-import { type Carried, type Changes, TurnChanges } from "./carried.ts";
+import { type Carried, type Changes, joinedChanges, TurnChanges } from "./carried.ts";
 import { type Frame, ListStates, watchContainers } from "./containers.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { requireApart } from "./outer-writes.ts";
@@ -38,40 +38,35 @@ export class Loops {
   /** Records the loop, and leaves what it gives in the frame. Throws UnsupportedOp where its turns differ in more than numbers. */
   run(frame: Frame, condition: NumberValue, turn: Turn): void {
     const lists = new ListStates(frame);
-    const apart = <T>(read: () => T): T => {
-      try {
-        return read();
-      } finally {
-        lists.restore();
-      }
-    };
-    const changes = apart(() => this.#changes(frame, lists, turn));
-    const { carried } = changes;
-    const read = (): Body => apart(() => this.#read(frame, changes, turn));
-    let body = read();
-    while (this.#widen(carried, body)) body = read();
-    const results = this.#emit(condition, carried, body);
-    for (const fix of changes.fixed) fix(frame);
-    for (const [i, { write }] of carried.entries()) write(frame, results[i]!);
-  }
-
-  /** What of the frame a turn leaves otherwise than it found it. */
-  #changes(frame: Frame, lists: ListStates, turn: Turn): Changes {
-    const own: Frame = new Map(frame);
-    const check = watchContainers(frame, "a loop whose end only the run knows");
     const before = new Set(this.#recorder.dataSizes);
     const isKnown = (dim: Dim): boolean =>
       [...symbolsOf(dim)].every((name) => !this.#recorder.dataSizes.has(name) || before.has(name));
-    this.#recorder.capture(() => turn(own));
-    check();
-    const changed = lists.changed();
-    lists.restore();
-    return new TurnChanges(this.#recorder, lists, isKnown).between(frame, own, changed);
+    // One turn on what is there, then turns on anything that may be there: these may change what the first one leaves.
+    let changes: Changes = { carried: [], fixed: [] };
+    for (let isFirst = true; ; isFirst = false) {
+      const own: Frame = new Map(frame);
+      const body = this.#read(own, changes, turn);
+      const changed = lists.changed();
+      lists.restore();
+      const found = new TurnChanges(this.#recorder, lists, isKnown).between(frame, own, changed);
+      const joined = joinedChanges(changes, found);
+      const isWider = this.#widen(changes.carried, body);
+      if (joined === undefined && !isWider && !isFirst) {
+        this.#leave(frame, changes, this.#emit(condition, changes.carried, body));
+        return;
+      }
+      changes = joined ?? changes;
+    }
   }
 
-  #read(frame: Frame, { carried, fixed }: Changes, turn: Turn): Body {
-    const own: Frame = new Map(frame);
-    for (const fix of fixed) fix(own);
+  #leave(frame: Frame, { carried, fixed }: Changes, results: readonly TensorValue[]): void {
+    for (const { set } of fixed) set(frame);
+    for (const [i, { write }] of carried.entries()) write(frame, results[i]!);
+  }
+
+  /** A turn on what is carried, whatever it holds. Lists stay as the turn leaves them. */
+  #read(own: Frame, { carried, fixed }: Changes, turn: Turn): Body {
+    for (const { set } of fixed) set(own);
     const inputs = carried.map(({ name, type, first }) => {
       const input = this.#recorder.input(name, type);
       if (first !== undefined) this.#recorder.sharing.begin(input.name!, first);
@@ -81,7 +76,9 @@ export class Loops {
     const outputs: TensorValue[] = [];
     const nodes = this.#recorder.capture(() => {
       for (const [i, { write }] of carried.entries()) write(own, inputs[i]!);
+      const check = watchContainers(own, "a loop whose end only the run knows");
       goesOn = turn(own);
+      check();
       for (const { read } of carried) outputs.push(read(own));
     });
     if (goesOn === undefined || !isNumber(goesOn)) return unsupportedOp("a loop ends by what is no truth");
@@ -92,6 +89,7 @@ export class Loops {
       );
     return { inputs, nodes, outputs, written, goesOn: numberTensor({ kind: "bool", value: goesOn.value }) };
   }
+
   #emit(condition: NumberValue, carried: readonly Carried[], body: Body): TensorValue[] {
     const recorder = this.#recorder;
     const { written } = body;

@@ -111,7 +111,8 @@ function readRequest(body: Buffer): EmbeddingsRequest {
   }
   let value: unknown;
   try {
-    value = JSON.parse(body.toString());
+    // Windows' shells begin a file with a mark, which is no part of the text.
+    value = JSON.parse(body.toString().replace(/^\uFEFF/, ""));
   } catch {
     throw new ServeError("invalid_argument", 'the body is not JSON; expected {"model", "input"}', {
       reason: "bad_json",
