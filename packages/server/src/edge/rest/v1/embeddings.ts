@@ -121,7 +121,8 @@ function readRequest(body: Buffer): EmbeddingsRequest {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw bad("body", 'expected an object: {"model", "input"}');
   const given = new Map<string, unknown>(Object.entries(value));
-  for (const key of given.keys()) if (!KNOWN.has(key)) throw bad(key.slice(0, 64), "there is no such field");
+  for (const [key, wish] of given)
+    if (wish !== null && !KNOWN.has(key)) throw bad(key.slice(0, 64), "there is no such field");
   const [model, format, dimensions] = ["model", "encoding_format", "dimensions"].map(
     (key) => given.get(key) ?? undefined,
   );
