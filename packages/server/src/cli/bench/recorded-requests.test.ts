@@ -24,7 +24,9 @@ test("what a server recorded is sent again, in turn", async () => {
   const recording = await startPrivateServer(DIGITS, { "--record": first });
   for (const body of bodies) {
     const headers = { "content-type": "application/json", "x-secret": "secret" };
-    await fetch(`${recording.origin}/predict/digits?key=secret`, { method: "POST", headers, body });
+    const url = `${recording.origin}/predict/digits?key=secret`;
+    const response = await fetch(url, { method: "POST", headers, body });
+    assert.equal(response.status, 200, await response.text());
   }
   await recording.stop();
   assert.doesNotMatch(readFileSync(first, "utf8"), /secret/);
