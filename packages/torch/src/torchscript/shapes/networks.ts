@@ -99,7 +99,8 @@ const adaptivePool =
   (rank: number, outputs: 1 | 2 = 1): ShapeFn =>
   (args) => {
     const { dtype, dims } = args.tensor("self");
-    const size = args.each("output_size", rank);
+    const given = args.sizes("output_size");
+    const size = given.length === 1 ? new Array<Dim>(rank).fill(given[0]!) : given;
     const type = tensorType(dtype, [...dims.slice(0, dims.length - rank), ...size]);
     return outputs === 1 ? type : [type, tensorType("int64", type.dims)];
   };
