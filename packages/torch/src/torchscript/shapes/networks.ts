@@ -130,7 +130,9 @@ function scaledSize(dim: Dim, factor: number): Dim {
   if (typeof dim === "number") return Math.floor(dim * factor);
   if (Number.isInteger(factor)) return mul(dim, factor);
   const parts = 1 / factor;
-  return Number.isInteger(Math.log2(parts)) ? sym("floordiv", dim, parts) : numeric(dim);
+  return Number.isInteger(Math.log2(parts))
+    ? sym("floordiv", dim, parts)
+    : sym("floor", mul(factor, sym("tofloat", dim)));
 }
 
 const gridSampler: ShapeFn = (args) => {
