@@ -24,6 +24,7 @@ import { tasks } from "./suites/tasks.ts";
 import { torchserve } from "./suites/torchserve.ts";
 import { tracing } from "./suites/tracing.ts";
 import { tune } from "./suites/tune.ts";
+import { why } from "./suites/why.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -47,6 +48,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   torchserve,
   tracing,
   tune,
+  why,
 };
 
 const { values, positionals: wanted } = parseArgs({

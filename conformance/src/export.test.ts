@@ -93,13 +93,15 @@ describe("sconce export", () => {
     return place;
   }
 
-  test("a model.py with an LSTM and an answer of its own class in an archive of TorchServe becomes a .pt2 that equals the code, served without Python", async (t) => {
+  test("a pruned model.py with an LSTM and an answer of its own class in an archive of TorchServe becomes a .pt2 that equals the code, served without Python", async (t) => {
     const python = requirePython(t);
     if (python === undefined) return;
     const source = write("mean");
     const weights = join(source, "weights.pth");
     const ask =
-      "import torch, model; m = model.Mean().eval(); torch.save(m.state_dict(), 'weights.pth'); " +
+      "import torch, model; from torch.nn.utils import prune; m = model.Mean().eval(); " +
+      "[prune.l1_unstructured(part, name, 0.75) for part, name in ((m.hidden, 'weight'), (m.hidden, 'bias'), (m.table, 'weight'))]; " +
+      "torch.save(m.state_dict(), 'weights.pth'); " +
       "torch.jit.trace(m.out, torch.zeros(2, 32)).save('../traced.pt'); " +
       "import json, zipfile; archive = zipfile.ZipFile('../mean.mar', 'w'); " +
       "archive.writestr('MAR-INF/MANIFEST.json', json.dumps({'model': {'handler': 'text_classifier', 'modelFile': 'model.py', 'serializedFile': 'weights.pth'}})); " +
@@ -127,6 +129,7 @@ describe("sconce export", () => {
       stdout,
       /what the handler text_classifier does before and behind the model is no part of the file/,
     );
+    assert.match(stdout, /1\d% of the weights are zeros, as pruning makes them/);
     assert.match(stdout, /the code, by PyTorch +\S+ ms/);
     assert.match(stdout, /without Python +\S+ KiB +\S+ ms {2}(equal|off by)/);
     assert.match(stdout, /in 8 bits it is .*mean-int8\.onnx/);

@@ -129,6 +129,18 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     }
   });
 
+  await t.test("with the envelope body a handler is given what a request holds, and no names", async () => {
+    const form = new FormData();
+    form.set("data", "from a form");
+    for (const [init, given] of [
+      [post("text", "text/plain"), ["str", "text"]],
+      [post("bytes", "application/octet-stream"), ["bytearray", "bytes"]],
+      [post('{"a": [1]}', "application/json"), ["dict", { a: [1] }]],
+      [post(form), ["bytearray", "from a form"]],
+    ] as const)
+      assert.deepEqual(json(await ask("/predictions/wrapped", init)), given);
+  });
+
   await t.test("a body of several megabytes reaches its handler whole", async () => {
     const large = Buffer.alloc(3 * 1024 * 1024, "a");
     const { fields } = json(await ask("/predictions/function", post(large))) as { fields: { body: string } };

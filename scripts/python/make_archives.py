@@ -159,6 +159,12 @@ def handle(data, context):
     return ["fine" for _ in data]
 '''
 
+# Behind the envelope `body`: the contents of requests, whatever they are called.
+WRAPPED = '''
+def handle(data, context):
+    return None if data is None else [[type(row).__name__, bytes(row).decode() if isinstance(row, bytearray) else row] for row in data]
+'''
+
 SCRIPTED = '''
 from ts.torch_handler.base_handler import BaseHandler
 
@@ -200,6 +206,10 @@ def write_all(folder, model):
     config = "batchSize: 4\nhandler:\n  threshold: 0.5\n"
     files = {"service.py": FUNCTION, "greeting.txt": "hello\n", "model-config.yaml": config}
     archive(folder, "function", files, {"handler": "service.py:handle", "configFile": "model-config.yaml"})
+    os.makedirs(os.path.join(folder, "wrapped"), exist_ok=True)
+    with open(os.path.join(folder, "wrapped", "model.yaml"), "w") as file:
+        file.write("envelope: body\n")
+    archive(os.path.join(folder, "wrapped"), "wrapped", {"wrapped.py": WRAPPED}, {"handler": "wrapped.py:handle"})
     archive(folder, "harmful", {"harmful.py": HARMFUL}, {"handler": "harmful.py"})
     archive(folder, "pieces", {"pieces.py": PIECES}, {"handler": "pieces.py"})
     example = torch.ones(2, 3)

@@ -1,2 +1,7 @@
 /** Writes models of a few nodes. */
-export { tinyOnnx, unary } from "../../../packages/server/dist/runtime/onnx/tiny-onnx.kit.js";
+export {
+  floatWeight,
+  type TinyModel,
+  tinyOnnx,
+  unary,
+} from "../../../packages/server/dist/runtime/onnx/tiny-onnx.kit.js";

@@ -102,6 +102,10 @@ const FULL = [
   "keys add --api-keys out.keys --name ci",
   "types EMPTY -o out.d.ts",
   "migrate triton --write",
+  "bench EMPTY/predict/digits --input nothing.json --html out.html --connections 1 --max-requests 1",
+  "profile --server EMPTY -o out.cpuprofile",
+  // What its engine writes down goes to temporary files.
+  "profile digits.pt2 --runs 1 --flame out.json",
 ] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "interrupted-"));
@@ -115,6 +119,7 @@ before(async () => {
   for (const made of [work, temporary, join(work, "slow/.venv/bin")]) mkdirSync(made, { recursive: true });
   cpSync(join(MODELS_FOLDER, "digits.pt2"), join(work, "digits.pt2"));
   writeFileSync(join(work, "row.json"), "[[1]]");
+  writeFileSync(join(work, "nothing.json"), '{"input":{}}');
   const model =
     'import torch\n\n\nclass Slow(torch.nn.Module):\n    def forward(self, x: "float32[batch, 1]"):\n        return x\n';
   writeFileSync(join(work, "slow/model.py"), model);
@@ -226,7 +231,7 @@ describe("an output that cannot be written", () => {
           told += text;
         });
       const [code] = (await once(limited, "close")) as [number | null];
-      assert.match(told, /^sconce \w+: .*(?:out\.\w+|sconce\.yaml).*larger than/m);
+      assert.match(told, /^sconce \w+: .*(?:out\.\w+|sconce\.yaml|temporary files).*larger than/m);
       assert.doesNotMatch(told, /^ +at /m);
       assert.equal(code, 1);
       assert.deepEqual(filesThere(), files);

@@ -42,7 +42,8 @@ interface SequenceStream extends Stream {
 
 /** Clients of TorchServe's two services. */
 export interface TorchserveClients {
-  ask(call: GrpcCall): Promise<RecordedGrpcAnswer>;
+  /** `key`: in place of the clients' token, for either service. */
+  ask(call: GrpcCall, key?: string): Promise<RecordedGrpcAnswer>;
   /** One StreamPredictions2, its messages one after another; each answer's text, or its status. */
   askSequence(messages: readonly object[], token: string): Promise<readonly unknown[]>;
   close(): void;
@@ -57,10 +58,9 @@ export function torchserveClients(
   const management = clientOf("management", targets.management);
   const clients = { inference, management };
   return {
-    ask(call) {
+    ask(call, key = call.service === "management" ? token : undefined) {
       const metadata = new Metadata();
-      if (token !== undefined && call.service === "management")
-        metadata.set("authorization", `Bearer ${token}`);
+      if (key !== undefined) metadata.set("authorization", `Bearer ${key}`);
       const client = clients[call.service];
       return call.isStreamed === true
         ? askStreamed(client, call, metadata)

@@ -17,6 +17,7 @@ import {
   type RecordedEnvelope,
   SEQUENCE_MESSAGES,
 } from "./configured-calls.ts";
+import type { GrpcCall } from "./grpc-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
 import { torchserveAddresses } from "./torchserve-addresses.ts";
 
@@ -67,13 +68,57 @@ test("servers with a config.properties answer as TorchServe does", { timeout: 30
           differing.filter(({ call }) => DIFFERENT[call] === undefined),
           [],
         );
-        if (envelope === "kserve") await checkSequence(server.output(), keyFile);
+        if (envelope === "kserve") {
+          await checkSequence(server.output(), keyFile);
+          await checkTokensOverGrpc(server.output(), keyFile);
+        }
       } finally {
         await server.stop();
       }
     });
   }
 });
+
+const UNAUTHENTICATED = 16;
+const PERMISSION_DENIED = 7;
+
+/** Each token is for its own service; without one nothing but `Ping` is answered. */
+async function checkTokensOverGrpc(output: string, keyFile: string): Promise<void> {
+  const { grpcInference, grpcManagement } = torchserveAddresses(output);
+  const clients = torchserveClients({ inference: grpcInference, management: grpcManagement });
+  const inference = (method: string, isStreamed = false): GrpcCall => {
+    const input = { body: Buffer.from('{"instances": [{"data": [1, 2, 3]}]}') };
+    const request = { modelName: "eager", input };
+    return { name: method, service: "inference", method, request, closeness: "status", isStreamed };
+  };
+  const management = (method: string, request: object): GrpcCall => {
+    return { name: method, service: "management", method, request: { ...request }, closeness: "status" };
+  };
+  const model = { modelName: "nobody" };
+  const calls = [
+    inference("Predictions"),
+    inference("StreamPredictions", true),
+    management("ListModels", {}),
+    management("DescribeModel", model),
+    management("RegisterModel", { url: "orders.mar" }),
+    management("ScaleWorker", { ...model, minWorker: 2 }),
+    management("SetDefault", { ...model, modelVersion: "1.0" }),
+    management("UnregisterModel", model),
+  ];
+  try {
+    assert.equal((await clients.ask({ ...inference("Ping"), request: {} })).code, 0);
+    for (const call of calls) {
+      assert.equal((await clients.ask(call)).code, UNAUTHENTICATED, `${call.name} without a token`);
+      for (const name of ["wrong", "inference", "management", "API"] as const) {
+        const { code } = await clients.ask(call, keyOf(keyFile, name) ?? "not-a-key");
+        const isRefused = [UNAUTHENTICATED, PERMISSION_DENIED].includes(code);
+        assert.equal(isRefused, name !== call.service, `${call.name} with the ${name} token: ${code}`);
+      }
+    }
+  } finally {
+    clients.close();
+  }
+}
 
 /** The real one answers StreamPredictions2 of archives with sequenceBatching alone; its words of errors are from its source. */
 async function checkSequence(output: string, keyFile: string): Promise<void> {

@@ -13,7 +13,7 @@ const REQUEST_REASONS = {
     unsupported_media_type:
       "The body is an image, a form, multipart or a file, and the model takes tensors. The message says which, and shows a request.",
     unsupported_encoding:
-      "`Content-Encoding` is neither gzip nor deflate, or names several. Use one of them, once.",
+      "`Content-Encoding` is neither gzip nor deflate, names several, or stands before messages in envelopes (gRPC-Web), which are compressed one by one.",
     bad_compression:
       "The body is not what its `Content-Encoding` says, or the message not what its `grpc-encoding` says.",
     tenant_too_long: "The header that names the tenant is longer than 256 characters.",

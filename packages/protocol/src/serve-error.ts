@@ -56,7 +56,7 @@ export class ServeError extends Error {
   }
 }
 
-/** For what cannot happen: a failed invariant is a bug of ours. */
+/** For what cannot happen: a failed invariant is a bug of ours. Throws `internal`. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new ServeError("internal", `invariant: ${message}`, { reason: "invariant" });
 }

@@ -170,6 +170,7 @@ def _turns(config: Mapping[str, object]) -> dict[str, int] | None:
 
 
 _UNREAD = (
+    "sequenceTimeoutMSec",
     "parallelType",
     "parallelLevel",
     "torchrun",

@@ -18,6 +18,7 @@ import torch
 from .errors import ServeError, first_line, refused
 from .forms import compiled, half_of, in_precision
 from .program import Program, weights_of
+from .reparametrized import parametrization_advice, without_masks
 from .types import Port, Symbol, parse_port, stated_inputs
 from .weights import read_weights, shards_of, without_prefix
 
@@ -173,7 +174,7 @@ def _fits(kind: type, arguments: Mapping[str, object], state: Mapping[str, objec
             names = set(kind(**arguments).state_dict())
     except Exception:
         return False
-    return names == set(without_prefix(dict(state), names))
+    return names == set(without_masks(dict(without_prefix(dict(state), names)), names))
 
 
 def _value(text: str) -> object:
@@ -192,9 +193,11 @@ def _fill(
     model: torch.nn.Module, state: dict[str, torch.Tensor], options: Mapping[str, object], what: str, file: str
 ) -> None:
     own = model.state_dict()
-    state = without_prefix(state, set(own))
+    state = without_masks(without_prefix(state, set(own)), set(own))
     faults = _mismatch(own, state)
     if faults:
+        advice = parametrization_advice(state, set(own))
+        faults += [advice] if advice else []
         raise refused(f"the weights in {file} are not those of {what}: {'; '.join(faults)}", "weights_mismatch")
     is_same = all(own[name].dtype == tensor.dtype for name, tensor in state.items() if name in own)
     try:

@@ -17,6 +17,7 @@ from .export_trials import compare
 from .outputs import flatten
 from .program import Program
 from .recurrent_shapes import free_lengths
+from .reparametrized import pruning_notes
 from .types import Port, Symbol
 
 
@@ -57,7 +58,7 @@ def _exported_source(source: Source, output: Path, trials: Path) -> dict[str, ob
         "compared": compare(program, _called(exported, names), sizes, trials),
         "torch": torch.__version__,
         "parameters": program.parameter_count,
-        "notes": source.notes,
+        "notes": source.notes + pruning_notes(program.module),
     }
 
 

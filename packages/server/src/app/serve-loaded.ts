@@ -27,6 +27,7 @@ export interface ServeParts extends ModelLoaderOptions {
 export function serveLoaded(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   const { config, candidate, clock, logger, random, tracer } = parts;
   const { name, version } = candidate;
+  const { runsAtOnce } = loaded.description;
   const instances = loaded.instances.length;
   const labels = modelLabels(config, candidate, loaded.description.signature);
   const state = modelState(config, candidate, loaded.description.signature);
@@ -45,6 +46,7 @@ export function serveLoaded(loaded: LoadedModel, parts: ServeParts): ServedModel
       executionTimeoutMs:
         ownExecutionTimeoutMs(loaded.description, candidate, parts.caps) ?? config.executionTimeoutMs,
       labels,
+      ...(runsAtOnce !== undefined && { runsAtOnce }),
     },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),

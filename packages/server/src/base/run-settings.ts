@@ -26,6 +26,8 @@ export interface RunSettings {
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
   /** How long a sequence of requests lives without one; undefined: the model has no state. */
   readonly sequences?: Pick<SequenceTurns, "idleMs"> & Partial<SequenceTurns>;
+  /** Requests that run side by side, joining and leaving between two runs; undefined: a run is a whole batch. */
+  readonly runsAtOnce?: number;
   /** Of a pipeline; undefined: it is none. */
   readonly steps?: readonly StepSettings[];
   /** Whether equal requests may be answered from memory. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Terminal } from "./command.ts";
 import { COMMANDS, main } from "./main.ts";
 
@@ -60,4 +62,20 @@ test("a variable that is called like one of Sconce's and is none is told by ever
   assert.deepEqual(warned, [
     "warning: the environment variable SCONCE_PROT has no effect; did you mean SCONCE_PORT?",
   ]);
+});
+
+test("under a Node that is too old one line says which it takes", () => {
+  const bin = fileURLToPath(new URL("../../bin/sconce.js", import.meta.url));
+  for (const [node, code] of [
+    ["18.20.8", 1],
+    ["20.18.3", 1],
+    ["20.19.0", 0],
+  ] as const) {
+    const pretend = `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${node}" } })`;
+    const { status, stderr } = spawnSync(process.execPath, ["--import", pretend, bin, "--help"], {
+      encoding: "utf8",
+    });
+    assert.equal(status, code, stderr);
+    assert.equal(stderr, code === 0 ? "" : `sconce: this is Node ${node}, and it takes 20.19 or later\n`);
+  }
 });

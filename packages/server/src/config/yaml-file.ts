@@ -4,6 +4,7 @@ import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
 import { once } from "../base/once.ts";
 import { readAtMostSync } from "../base/read-at-most.ts";
+import { yamlProblem } from "./yaml-problem.ts";
 
 /** Most starts read no YAML in this thread, and it takes 15 ms to load. */
 const yaml = once(() => createRequire(import.meta.url)("yaml") as typeof import("yaml"));
@@ -69,11 +70,14 @@ export function parseYaml(text: string, name: string): YamlFile {
   });
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem?.code === "MULTIPLE_DOCS") fail("several documents; expected one mapping of keys to values");
-  if (problem !== undefined) fail(problem.message.split("\n")[0]?.replace(/:$/, "") ?? "not YAML");
+  if (problem !== undefined) fail(yamlProblem(problem));
   let values: unknown;
   try {
     values = document.toJS({ maxAliasCount: MAX_YAML_ALIASES });
-  } catch {
+  } catch (cause) {
+    const unknown = /^Unresolved alias .*: (.*)$/.exec(cause instanceof Error ? cause.message : "")?.[1];
+    if (unknown !== undefined)
+      fail(`*${unknown} is the alias of no anchor; put a text that begins with * in quotes`);
     fail(`more than ${MAX_YAML_ALIASES} alias expansions`);
   }
   if (values === null || values === undefined) return { name, values: {} };

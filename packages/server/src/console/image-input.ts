@@ -47,20 +47,7 @@ const COARSE = 16;
 
 /** A pad to draw on, and to drop pictures on; beside it what the model is going to see. */
 export function imageInput(port: TensorPort, layout: ImageLayout, changed: () => void): InputField {
-  const pad = element("canvas", {
-    class: "pad",
-    width: PAD,
-    height: PAD,
-    role: "img",
-    "aria-label": `${port.name}: draw with mouse or finger, or drop a picture. By keyboard: open a picture, take a sample, or write JSON.`,
-  });
-  const seen = element("canvas", {
-    class: "seen",
-    width: layout.width,
-    height: layout.height,
-    role: "img",
-    "aria-label": `${port.name} as the model sees it`,
-  });
+  const { pad, seen } = canvases(port, layout);
   const scale = element(
     "select",
     { onchange: changed },
@@ -79,10 +66,6 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
     look();
     changed();
   };
-  const clear = (): void => {
-    pen.fillStyle = "#000";
-    pen.fillRect(0, 0, PAD, PAD);
-  };
   const take = (file: Blob | undefined | null): void => {
     if (file == null) return;
     createImageBitmap(file).then(
@@ -96,7 +79,7 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
         ),
     );
   };
-  clear();
+  clear(pen);
   look();
   drawOn(pad, pen, { layout, drawn: () => redraw(() => {}) });
   pad.addEventListener("dragover", (event) => event.preventDefault());
@@ -110,11 +93,13 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
     hidden: true,
     onchange: () => take(file.files?.[0]),
   });
-  const invert = (): void => {
-    const pixels = pen.getImageData(0, 0, PAD, PAD);
-    for (let i = 0; i < pixels.data.length; i++) if (i % 4 !== 3) pixels.data[i] = 255 - pixels.data[i]!;
-    pen.putImageData(pixels, 0, 0);
-  };
+  const buttons = element(
+    "div",
+    { class: "row" },
+    button("Clear", () => redraw(() => clear(pen))),
+    button("Invert", () => redraw(() => invert(pen))),
+  );
+  const caption = `what the model sees, ${layout.width} × ${layout.height}`;
   const view = element(
     "div",
     { class: "image-input" },
@@ -122,18 +107,8 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
     element(
       "div",
       { class: "beside" },
-      element(
-        "figure",
-        {},
-        seen,
-        element("figcaption", {}, `what the model sees, ${layout.width} × ${layout.height}`),
-      ),
-      element(
-        "div",
-        { class: "row" },
-        button("Clear", () => redraw(clear)),
-        button("Invert", () => redraw(invert)),
-      ),
+      element("figure", {}, seen, element("figcaption", {}, caption)),
+      buttons,
       button("Open picture", () => file.click()),
       file,
       element("label", {}, "Pixels are ", scale),
@@ -144,10 +119,43 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
     read: () => tensorOf(preview, layout, { port, scale: SCALES[scale.value]! }),
     fillSample: () =>
       redraw(() => {
-        clear();
+        clear(pen);
         sample(pen, layout);
       }),
   };
+}
+
+/** The one that is drawn on, and the one that shows what becomes of it. */
+function canvases(
+  port: TensorPort,
+  layout: ImageLayout,
+): { readonly pad: HTMLCanvasElement; readonly seen: HTMLCanvasElement } {
+  const pad = element("canvas", {
+    class: "pad",
+    width: PAD,
+    height: PAD,
+    role: "img",
+    "aria-label": `${port.name}: draw with mouse or finger, or drop a picture. By keyboard: open a picture, take a sample, or write JSON.`,
+  });
+  const seen = element("canvas", {
+    class: "seen",
+    width: layout.width,
+    height: layout.height,
+    role: "img",
+    "aria-label": `${port.name} as the model sees it`,
+  });
+  return { pad, seen };
+}
+
+function clear(pen: CanvasRenderingContext2D): void {
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, PAD, PAD);
+}
+
+function invert(pen: CanvasRenderingContext2D): void {
+  const pixels = pen.getImageData(0, 0, PAD, PAD);
+  for (let i = 0; i < pixels.data.length; i++) if (i % 4 !== 3) pixels.data[i] = 255 - pixels.data[i]!;
+  pen.putImageData(pixels, 0, 0);
 }
 
 interface Drawing {

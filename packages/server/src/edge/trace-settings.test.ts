@@ -34,6 +34,20 @@ test("level, rate and count say which traces are recorded, and nothing for a val
   ]);
 });
 
+test("a model has the settings of all: asking for those, or for none of its own, is fine", () => {
+  const { settings, change, sampled } = adjustable(0);
+  change({ trace_level: "TIMESTAMPS", trace_rate: "4" });
+  const before = settings.current();
+  // As Triton's clients clear what a model has of its own, and say again what they have read.
+  change({ trace_level: null, trace_rate: null, trace_count: null, log_frequency: null }, "digits");
+  change({ trace_level: ["TIMESTAMPS"], trace_rate: "4", trace_file: "" }, "digits");
+  for (const wrong of [{ trace_rate: "1" }, { trace_level: ["OFF"] }, { trace_file: "/tmp/a" }])
+    assert.throws(() => change(wrong, "digits"), /for all models: ask without the model "digits"/);
+  assert.throws(() => change({ nope: null }, "digits"), /nope/);
+  assert.equal(settings.current(), before);
+  assert.equal(sampled.length, 1);
+});
+
 test("what is no level, rate or count changes nothing", () => {
   const { settings, change, sampled } = adjustable(0);
   const before = settings.current();
@@ -50,7 +64,6 @@ test("what is no level, rate or count changes nothing", () => {
     { nope: null },
   ])
     assert.throws(() => change(wrong), { code: "invalid_argument" }, JSON.stringify(wrong));
-  assert.throws(() => change({ trace_rate: "1" }, "digits"), /"digits"/);
   change({}, "digits");
   assert.equal(settings.current(), before);
   assert.deepEqual(sampled, []);

@@ -5,8 +5,8 @@ import { rejectChanges, type Settings } from "./observed-settings.ts";
 export interface TraceSettings {
   current(): Settings;
   /**
-   * Takes new values; null and no values stand for what held at the start. `model`: only for that one; undefined: for all. Throws `invalid_argument`, and
-   * changes nothing then.
+   * Takes new values; null and no values stand for what held at the start, of a model for what holds for all. `model`: only for that one; undefined: for all.
+   * Throws `invalid_argument`, and changes nothing then.
    */
   change(wanted: Iterable<readonly [name: string, value: unknown]>, model: string | undefined): void;
 }
@@ -50,7 +50,11 @@ export function adjustableTraceSettings(ratio: number, sampler: TraceSampler): T
     change(wanted, model) {
       const given = [...wanted];
       if (given.length === 0) return;
-      if (model !== undefined) throw bad(`they hold for all models: ask without the model "${model}"`);
+      if (model !== undefined) {
+        // Null stands for those of all models there, which it has in any case.
+        rejectChanges(current, given, `they hold for all models: ask without the model "${model}"`);
+        return;
+      }
       const next: Record<string, Settings[string]> = { ...current };
       for (const [name, value] of given) next[name] = readSetting(name, value, { current, atStart });
       current = next;

@@ -11,7 +11,7 @@ import { elementBytes, type NamedTensor } from "../base/tensor.ts";
 import { guardReads } from "./guard-reads.ts";
 import { GuardTable, scalarOf } from "./guard-table.ts";
 import { outlyingIndex } from "./index-check.ts";
-import { count, refuse } from "./refuse-input.ts";
+import { count, rejectInput } from "./reject-input.ts";
 import { compileReshape, type Reshape } from "./reshape.ts";
 import { checkStrings } from "./string-check.ts";
 import { tensorIndex } from "./tensor-index.ts";
@@ -81,7 +81,7 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
       checkTensor(input, ordered[i]!, seen, maxStringBytes);
     }
     const failed = table?.firstFailed(ordered);
-    if (failed !== undefined) refuseGuard(failed, signature.inputs, ordered);
+    if (failed !== undefined) rejectGuard(failed, signature.inputs, ordered);
     return ordered;
   };
 }
@@ -148,15 +148,15 @@ function reorder(
   for (const tensor of given) {
     const index = order.get(tensor.name);
     if (index === undefined) {
-      refuse(`input ${quote(tensor.name)}: the model has no such input; it takes ${listNames(specs)}`);
+      rejectInput(`input ${quote(tensor.name)}: the model has no such input; it takes ${listNames(specs)}`);
     }
     const { name } = specs[index]!;
-    if (sorted[index] !== undefined) refuse(`input "${name}" is given twice`);
+    if (sorted[index] !== undefined) rejectInput(`input "${name}" is given twice`);
     sorted[index] = tensor.name === name ? tensor : { ...tensor, name };
   }
   for (let i = 0; i < specs.length; i++) {
     if (sorted[i] === undefined)
-      refuse(`input "${specs[i]!.name}" is missing; the model takes ${listNames(specs)}`);
+      rejectInput(`input "${specs[i]!.name}" is missing; the model takes ${listNames(specs)}`);
   }
   return sorted as NamedTensor[]; // every slot was just seen to be filled
 }
@@ -169,11 +169,11 @@ function checkTensor(
 ): void {
   const { spec, dims } = input;
   if (tensor.datatype !== spec.datatype) {
-    refuse(`input "${spec.name}": datatype is ${tensor.datatype}, expected ${spec.datatype}`);
+    rejectInput(`input "${spec.name}": datatype is ${tensor.datatype}, expected ${spec.datatype}`);
   }
   const { shape } = tensor;
   if (shape.length !== dims.length && spec.isRankFree !== true) {
-    refuse(
+    rejectInput(
       `input "${spec.name}": shape has ${count(shape.length, "dimension")}, expected ${describeDims(spec)}`,
     );
   }
@@ -188,12 +188,12 @@ function checkTensor(
   }
   if (empty) elements = 0;
   else if (elements > Number.MAX_SAFE_INTEGER)
-    refuse(`input "${spec.name}": the shape has too many elements`);
+    rejectInput(`input "${spec.name}": the shape has too many elements`);
   if (spec.datatype === "BYTES")
     checkStrings(spec.name, tensor.bytes, elements, spec.maxElementBytes ?? maxStringBytes);
   else if (tensor.bytes.byteLength !== elements * input.elementBytes) {
     const expected = `expected ${elements * input.elementBytes} for shape [${shape.join(",")}] of ${spec.datatype}`;
-    refuse(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);
+    rejectInput(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);
   }
   if (spec.indices !== undefined) checkIndices(spec.name, tensor, spec.indices);
 }
@@ -201,22 +201,24 @@ function checkTensor(
 function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): void {
   const found = outlyingIndex(tensor, range);
   if (found === undefined) return;
-  refuse(
+  rejectInput(
     `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
   );
 }
 
 function checkFreeDim(spec: TensorSpec, axis: number, size: number): void {
   if (size >= 0 && Number.isSafeInteger(size)) return;
-  refuse(`input "${spec.name}": dimension ${axis} must be a whole number, got ${size}`);
+  rejectInput(`input "${spec.name}": dimension ${axis} must be a whole number, got ${size}`);
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {
   const dim = input.dims[axis]!;
-  if (size < dim.min || size > dim.max || !Number.isSafeInteger(size)) refuseDim(input.spec, axis, size, dim);
+  if (size < dim.min || size > dim.max || !Number.isSafeInteger(size)) rejectDim(input.spec, axis, size, dim);
   if (dim.symbol < 0) return;
   if (size % dim.multipleOf !== 0) {
-    refuse(`input "${input.spec.name}": ${dim.name} must be a multiple of ${dim.multipleOf}, got ${size}`);
+    rejectInput(
+      `input "${input.spec.name}": ${dim.name} must be a multiple of ${dim.multipleOf}, got ${size}`,
+    );
   }
   const known = seen.sizes[dim.symbol]!;
   if (known < 0) {
@@ -225,23 +227,23 @@ function checkDim(input: CompiledInput, axis: number, size: number, seen: Symbol
   } else if (known !== size) {
     const other = seen.setBy[dim.symbol]!;
     const where = other === input.spec.name ? "an earlier dimension" : `input "${other}"`;
-    refuse(
+    rejectInput(
       `input "${input.spec.name}": ${dim.name} is ${size}, but it is ${known} in ${where}; they must be equal`,
     );
   }
 }
 
-function refuseDim(spec: TensorSpec, axis: number, size: number, dim: CompiledDim): never {
-  if (dim.symbol < 0) refuse(`input "${spec.name}": dimension ${axis} is ${size}, expected ${dim.min}`);
+function rejectDim(spec: TensorSpec, axis: number, size: number, dim: CompiledDim): never {
+  if (dim.symbol < 0) rejectInput(`input "${spec.name}": dimension ${axis} is ${size}, expected ${dim.min}`);
   if (size >= dim.min && size <= dim.max) {
-    refuse(`input "${spec.name}": ${dim.name} must be a whole number, got ${size}`);
+    rejectInput(`input "${spec.name}": ${dim.name} must be a whole number, got ${size}`);
   }
   const range =
     dim.max === Number.MAX_SAFE_INTEGER ? `at least ${dim.min}` : `between ${dim.min} and ${dim.max}`;
-  refuse(`input "${spec.name}": ${dim.name} must be ${range}, got ${size}`);
+  rejectInput(`input "${spec.name}": ${dim.name} must be ${range}, got ${size}`);
 }
 
-function refuseGuard(
+function rejectGuard(
   { requirement, condition }: SizeGuard,
   specs: readonly TensorSpec[],
   given: readonly NamedTensor[],
@@ -251,7 +253,7 @@ function refuseGuard(
     const value = axis === undefined ? scalarOf(given[input]!) : given[input]!.shape[axis]!;
     return reads.length === 1 ? `${value}` : `${label} = ${value}`;
   });
-  refuse(found.length === 0 ? requirement : `${requirement}; got ${found.join(", ")}`);
+  rejectInput(found.length === 0 ? requirement : `${requirement}; got ${found.join(", ")}`);
 }
 
 function describeDims(spec: TensorSpec): string {

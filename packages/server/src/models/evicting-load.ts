@@ -38,6 +38,7 @@ export interface EvictingLoad {
   unpin(version: ModelVersion): void;
 }
 
+/** Handles belong to whoever asked for the load; their memory counts until `released` is called with them. */
 export function createEvictingLoad(options: EvictingLoadOptions): EvictingLoad {
   const limit = createLoadLimit(options.concurrentLoads);
   const places = new Map<ServedModelHandle, Place>();

@@ -7,6 +7,7 @@ export interface LoadLimit {
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
+/** `most`: loads at once. */
 export function createLoadLimit(most: number): LoadLimit {
   const waiting: (() => void)[] = [];
   let free = most;

@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { sep } from "node:path";
 import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import { compareFormats } from "./model-file.ts";
 
@@ -22,10 +22,12 @@ export function mergeParts(parts: readonly ScannedPart[]): ScanResult {
     const rival = taken.get(key);
     const wins = rival === undefined || prefers(candidate, rival);
     if (wins) taken.set(key, candidate);
-    if (rival === undefined) continue;
+    // One file by two paths, such as a folder and a file in it, is one model.
+    if (rival === undefined || (rival.file !== "" && rival.file === candidate.file)) continue;
     const [kept, left] = wins ? [candidate, rival] : [rival, candidate];
+    const [served, unserved] = apart(kept.file, left.file);
     problems.push(
-      `model "${kept.name}" version ${kept.version} is claimed twice: serving ${describe(kept)}, not ${describe(left)}; rename one of them`,
+      `model "${kept.name}" version ${kept.version} is claimed twice: serving ${served}, not ${unserved}; rename one of them`,
     );
   }
   const candidates = [...taken.values()].sort(byNameAndVersion);
@@ -42,9 +44,17 @@ function prefers(a: ModelCandidate, b: ModelCandidate): boolean {
   return compareFormats(a.format, b.format) < 0;
 }
 
-function describe(candidate: ModelCandidate): string {
-  return candidate.file === "" ? "a folder without a model" : basename(candidate.file);
+/** Names of two files that differ: with as many folders as that takes. */
+function apart(a: string, b: string): [string, string] {
+  const names = (count: number): [string, string] => [lastParts(a, count), lastParts(b, count)];
+  for (let count = 1; ; count++) {
+    const [first, second] = names(count);
+    if (first !== second || (first === a && second === b)) return [named(first), named(second)];
+  }
 }
+
+const lastParts = (path: string, count: number): string => path.split(sep).slice(-count).join(sep);
+const named = (file: string): string => (file === "" ? "a folder without a model" : file);
 
 function byNameAndVersion(a: ModelCandidate, b: ModelCandidate): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;

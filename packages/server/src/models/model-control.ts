@@ -83,35 +83,16 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     await stores?.refresh();
     await look();
   });
-  /** Files that change under a load can make it fail; what lies there then has not been tried. */
-  const loadNewest = async (name: string, signal: AbortSignal): Promise<void> => {
-    await lookAgain();
-    for (;;) {
-      const tried = registry.wantedPrint(name);
-      try {
-        return await registry.loadModel(name, signal);
-      } catch (error) {
-        if (ServeError.from(error).reason !== "load_failed") throw error;
-        await lookAgain();
-        if (registry.wantedPrint(name) === tried) throw error;
-      }
-    }
-  };
+  const loadNewest = (name: string, signal: AbortSignal): Promise<void> =>
+    loadAsItLies(registry, { name, signal, lookAgain });
   const reset = (name: string): void => {
     const settings = given.get(name);
     if (settings === undefined) overrides.delete(name);
     else overrides.set(name, settings);
   };
   const requireExplicit = (): void => {
-    if (closed) {
-      throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
-    }
-    if (mode.kind === "explicit") return;
-    throw new ServeError(
-      "failed_precondition",
-      "models are not loaded and unloaded on request here: start the server with --model-control explicit",
-      { reason: "model_control_off" },
-    );
+    if (closed) throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
+    if (mode.kind !== "explicit") throw controlIsOff();
   };
 
   return {
@@ -156,6 +137,36 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       cancelTimer();
     },
   };
+}
+
+/** Loads a model from the files that lie there when it ends: those that change under a load can make it fail, and are tried again. */
+async function loadAsItLies(
+  registry: ManagedRegistry,
+  {
+    name,
+    signal,
+    lookAgain,
+  }: { readonly name: string; readonly signal: AbortSignal; lookAgain(): Promise<void> },
+): Promise<void> {
+  await lookAgain();
+  for (;;) {
+    const tried = registry.wantedPrint(name);
+    try {
+      return await registry.loadModel(name, signal);
+    } catch (error) {
+      if (ServeError.from(error).reason !== "load_failed") throw error;
+      await lookAgain();
+      if (registry.wantedPrint(name) === tried) throw error;
+    }
+  }
+}
+
+function controlIsOff(): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    "models are not loaded and unloaded on request here: start the server with --model-control explicit",
+    { reason: "model_control_off" },
+  );
 }
 
 /**

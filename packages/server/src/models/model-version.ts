@@ -1,10 +1,10 @@
 import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
+import { DrainingHandles } from "./draining-handles.ts";
 import { untilAborted } from "./load-limit.ts";
 import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { IndexEntry } from "./registry.ts";
-import { RetiredInstances } from "./retired-instances.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import {
   type Attempt,
@@ -33,7 +33,7 @@ export class ModelVersion {
   /** Order of last use: the least recently used is evicted first. */
   usedAt = 0;
   readonly #context: VersionContext;
-  readonly #retired: RetiredInstances;
+  readonly #draining: DrainingHandles;
   #unsubscribe: () => void = () => {};
   /** Requests in `waitForLoad`. */
   #waiting = 0;
@@ -45,7 +45,7 @@ export class ModelVersion {
     this.candidate = candidate;
     this.#context = context;
     const { clock, logger, drainTimeoutMs } = context;
-    this.#retired = new RetiredInstances({
+    this.#draining = new DrainingHandles({
       model: candidate.name,
       version: candidate.version,
       drainTimeoutMs,
@@ -78,7 +78,7 @@ export class ModelVersion {
 
   /** Nothing of it is in memory or on its way there. */
   get idle(): boolean {
-    return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#retired.isEmpty;
+    return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#draining.isEmpty;
   }
 
   get status(): VersionStatus {
@@ -185,13 +185,13 @@ export class ModelVersion {
     const attempt = this.#attempt();
     if (attempt !== undefined) {
       attempt.abort.abort(error);
-      this.#retired.wait(attempt.done);
+      this.#draining.wait(attempt.done);
     }
     const state = this.#state;
     if (state.kind === "ready") {
       this.#unsubscribe();
       this.#set({ kind: "draining", handle: state.handle, reason });
-      void this.#retired.add(state.handle, () => {
+      void this.#draining.add(state.handle, () => {
         if (this.#state.kind === "draining" && this.#state.handle === state.handle) {
           this.#set({ kind: "unloaded", reason });
         }
@@ -199,7 +199,7 @@ export class ModelVersion {
     } else if (state.kind === "loading" || state.kind === "failed") {
       this.#set({ kind: "unloaded", reason });
     }
-    return this.#retired.released;
+    return this.#draining.released;
   }
 
   /** Ends everything now. */
@@ -209,7 +209,7 @@ export class ModelVersion {
     if (handle !== undefined) this.#unsubscribe();
     this.#set({ kind: "unloaded", reason });
     handle?.destroy(reason);
-    this.#retired.destroy(reason);
+    this.#draining.destroy(reason);
   }
 
   #observeProblem(candidate: ModelCandidate, problem: string): void {
@@ -258,7 +258,7 @@ export class ModelVersion {
 
   async #onLoaded(attempt: Attempt, handle: ServedModelHandle): Promise<void> {
     if (this.#attempt() !== attempt) {
-      await this.#retired.add(handle, () => {});
+      await this.#draining.add(handle, () => {});
       return;
     }
     const old = this.serving;
@@ -266,7 +266,7 @@ export class ModelVersion {
     this.#unsubscribe = this.#watch(handle);
     const { fingerprint, remark: note } = attempt.candidate;
     this.#set({ kind: "ready", handle, fingerprint, rejected: undefined, successor: undefined, note });
-    if (old !== undefined) void this.#retired.add(old, () => {});
+    if (old !== undefined) void this.#draining.add(old, () => {});
   }
 
   #watch(handle: ServedModelHandle): () => void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { linkSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { before, describe, test } from "node:test";
 import { systemClock } from "../base/clock.ts";
 import { createYamlReader } from "../config/yaml-reader.ts";
@@ -216,7 +216,16 @@ describe("names", () => {
     const { candidates, problems } = await scan([a, b]);
     assert.equal(candidates.length, 1);
     assert.ok(candidates[0]!.file.startsWith(a));
-    assert.equal(problems.length, 1);
+    assert.deepEqual(problems, [
+      `model "m" version 1 is claimed twice: serving ${basename(a)}/m.pt2, not ${basename(b)}/m.pt2; rename one of them`,
+    ]);
+  });
+
+  test("a path that is given twice, or a file beside its folder, is one model", async () => {
+    const root = tree({ "m.pt2": PT2, "n/model.pt2": PT2 });
+    const { candidates, problems } = await scan([root, join(root, "m.pt2"), join(root, "m.pt2"), root]);
+    assert.deepEqual(candidates.map(line), ["m/1 pt2 m.pt2", "n/1 pt2 model.pt2"]);
+    assert.deepEqual(problems, []);
   });
 });
 

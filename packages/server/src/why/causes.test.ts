@@ -19,7 +19,10 @@ test("a connection for each request, with what opening one takes", async () => {
   const [first] = await found({ connections: 10, connectMs: 1.5 });
   assert.equal(first?.id, "connection_per_request");
   assert.equal(first?.costMs, 1.5);
-  assert.match(first!.evidence, /10 connections were opened for 10 inferences; opening one takes 1\.50 ms/);
+  assert.match(
+    first!.evidence,
+    /10 connections were opened for 10 inferences; with one of its own a request takes 1\.50 ms longer/,
+  );
   assert.deepEqual(await idsOf({ connections: 3, connectMs: 1.5 }), [], "clients keep theirs");
   assert.deepEqual(await idsOf({ connections: 10, load: { ...LOAD, connections: 8 } }), [], "a load's own");
 });
@@ -77,6 +80,13 @@ test("several large outputs, of which some can be left out", async () => {
   assert.deepEqual(await idsOf({ stageMs: { transfer: 3 } }), [], "there is one small output");
 });
 
+test("padding is brought to the worker, too: its share of that counts", async () => {
+  const padding = { content: 40, padding: 360 };
+  const [first] = await found({ stageMs: { compute: 3, transfer: 5 }, padding });
+  assert.equal(first?.id, "padding_waste");
+  assert.ok(Math.abs(first!.costMs - 7.2) < 1e-6, String(first?.costMs));
+});
+
 test("compression that takes longer than the bytes it saves", async () => {
   const compressed = { plain: 1_000_000, packed: 600_000, ms: 200 };
   assert.equal(await firstOf({ compressed }), "costly_compression");
@@ -89,8 +99,27 @@ test("a load that requests waited for, and none that they did not", async () => 
   assert.deepEqual(await idsOf({ loadMs: 900 }), [], "a version that was loaded beside another one");
 });
 
+test("waiting for a load is not what reading numbers takes, nor a queue", async () => {
+  const dims = [BATCH, 1024];
+  const first = { receive: 0.05, decode: 4000, queue: 0.05, batch: 0.05 };
+  assert.deepEqual(await idsOf({ dims, loadMs: 3500, firstMs: first }), ["cold_start"]);
+  const queued = { ...first, decode: 0.05, queue: 4000 };
+  assert.deepEqual(await idsOf({ dims, loadMs: 3500, firstMs: queued }), ["cold_start"]);
+});
+
+test("first requests of a model that PyTorch runs: warming up comes before another runtime", async () => {
+  const model = { runtime: "python", platform: "pytorch_pt2" };
+  const cold = { firstMs: { compute: 90 }, stageMs: { compute: 0.9 }, warmupRuns: 0, isFirst: true };
+  assert.deepEqual(await idsOf({ ...cold, model }), ["no_warm_up"]);
+});
+
 test("first requests of a model without warm-up", async () => {
-  const cold: Recorded = { firstComputeMs: 90, stageMs: { compute: 0.5 }, warmupRuns: 0, isFirst: true };
+  const cold: Recorded = {
+    firstMs: { compute: 90 },
+    stageMs: { compute: 0.5 },
+    warmupRuns: 0,
+    isFirst: true,
+  };
   assert.equal(await firstOf(cold), "no_warm_up");
   for (const no of [{ warmupRuns: 1 }, { isFirst: false }])
     assert.ok(!(await idsOf({ ...cold, ...no })).includes("no_warm_up"));

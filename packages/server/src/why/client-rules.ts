@@ -18,7 +18,10 @@ export const connectionPerRequest: Rule = ({ connections, inferences, load, conn
   const opened = connections - (load?.connections ?? 0);
   const share = opened / Math.max(1, inferences);
   if (opened < FEW || share < MANY_CONNECTIONS) return undefined;
-  const took = connectMs === undefined ? "" : `; opening one takes ${connectMs.toFixed(2)} ms from here`;
+  const took =
+    connectMs === undefined
+      ? ""
+      : `; with one of its own a request takes ${connectMs.toFixed(2)} ms longer, from here`;
   return {
     id: "connection_per_request",
     costMs: (connectMs ?? 0) * Math.min(1, share),

@@ -1,7 +1,7 @@
 import { connectionPerRequest, costlyCompression, largeOutputs, oneAtATime } from "./client-rules.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Finding, Rule } from "./finding.ts";
-import { coldStart, memoryNearLimit, noWarmUp } from "./life-rules.ts";
+import { besidesLoad, coldStart, memoryNearLimit, noWarmUp } from "./life-rules.ts";
 import {
   computeBound,
   crowded,
@@ -76,8 +76,9 @@ function rulesFor({ steps }: Evidence): readonly Rule[] {
 /** All that the evidence shows, the most costly first. */
 export function findingsOf(evidence: Evidence): readonly Finding[] {
   if (evidence.answered === 0) return [];
+  const besides = besidesLoad(evidence);
   return rulesFor(evidence)
-    .map((rule) => rule(evidence))
+    .map((rule) => rule(rule === coldStart ? evidence : besides))
     .filter((finding) => finding !== undefined)
     .sort((a, b) => b.costMs - a.costMs);
 }

@@ -114,7 +114,9 @@ export const deadWorkers: Rule = ({ reruns }) => {
 /** PyTorch computes what ONNX Runtime could. */
 export const leftOnPython: Rule = (evidence) => {
   const { stages, model } = evidence;
-  const compute = stages.compute.mean + stages.transfer.mean;
+  // What only first runs take, warming up helps.
+  const cold = noWarmUp(evidence)?.costMs ?? 0;
+  const compute = stages.compute.mean - cold + stages.transfer.mean;
   if (model.runtime !== "python" || !isWorthIt(compute, evidence)) return undefined;
   const isProgram = PROGRAMS.test(model.platform);
   return {

@@ -58,7 +58,9 @@ const STEPS = 8;
 export const paddingWaste: Rule = (evidence) => {
   const { content, padding, meanSize } = evidence.padding;
   const share = padding / Math.max(1, content + padding);
-  const cost = evidence.stages.compute.mean * share;
+  const { compute, transfer } = evidence.stages;
+  // It travels to the worker as well.
+  const cost = (compute.mean + transfer.mean) * share;
   if (share < WASTED || !isWorthIt(cost, evidence)) return undefined;
   const step = Math.max(1, Math.ceil(meanSize / STEPS));
   const buckets = Array.from({ length: 2 * STEPS }, (_, i) => step * (i + 1));

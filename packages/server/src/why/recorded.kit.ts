@@ -34,8 +34,8 @@ export interface Recorded
   readonly padding?: { readonly content: number; readonly padding: number };
   readonly loadMs?: number;
   readonly compressed?: { readonly plain: number; readonly packed: number; readonly ms: number };
-  /** The first request's, of those whose compute is the others'. */
-  readonly firstComputeMs?: number;
+  /** Of the first request alone. */
+  readonly firstMs?: Partial<Record<Stage, number>>;
 }
 
 /** The page of metrics of such a server. */
@@ -48,7 +48,7 @@ export async function page(recorded: Recorded): Promise<string> {
   const loop = metrics.histogram("sconce_event_loop_delay_seconds", "", { buckets: BUCKETS });
   for (let i = 0; i < REQUESTS; i++) {
     for (const stage of STAGES) {
-      const first = i === 0 && stage === "compute" ? recorded.firstComputeMs : undefined;
+      const first = i === 0 ? recorded.firstMs?.[stage] : undefined;
       histogram("sconce_inference_stage_seconds", { stage }).observe(
         (first ?? stageMs[stage] ?? 0.05) / 1000,
       );

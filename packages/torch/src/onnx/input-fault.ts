@@ -33,6 +33,9 @@ const NEEDS = {
   "offsets within its indices": "needs offsets up to the number of its indices, and one is past them",
   "lengths that add up":
     "needs lengths from 0 on that add up to the size of what they divide, and these do not",
+  "lengths that fall":
+    "needs lengths from 1 to the size of what it packs that do not rise, and these are others",
+  "room for its sequences": "fills sequences up to a length that is less than that of the longest",
   "offsets that rise":
     "needs offsets from 0 to the size of what they divide that do not fall, and these are others",
   "quantiles from 0 to 1": "needs quantiles from 0 to 1, and one is not between them",

@@ -173,14 +173,23 @@ export class Expressions {
     return this.#reading.constantObjects.constant(pickled, `constant_${at}`);
   }
 
+  /** A value as its type says; a tensor that is said to be a number is the number that it holds. */
+  #annotated(value: Value, type: Expr): Value {
+    const isNumber = type.kind === "name" && (type.name === "int" || type.name === "float");
+    if (value.kind !== "tensor" || !isNumber) return asDeclared(value, type);
+    return this.functions.torch("ScalarImplicit", [value], new Map());
+  }
+
   #call(expr: Extract<Expr, { kind: "call" }>, frame: Frame): Value {
     const callee = this.evaluate(expr.callee, frame);
     const path = callee.kind === "path" ? callee.path : undefined;
     // Their first argument is a type.
     if (path === "annotate" || path === "unchecked_cast") {
-      return asDeclared(this.evaluate(expr.args[1]!, frame), expr.args[0]);
+      return this.#annotated(this.evaluate(expr.args[1]!, frame), expr.args[0]!);
     }
     if (path === "uninitialized") return UNSET;
+    if (path === "isinstance")
+      return this.functions.isInstance(this.evaluate(expr.args[0]!, frame), expr.args[1]!);
     const args = expr.args.map((arg) => this.evaluate(arg, frame));
     const kwargs = new Map(expr.kwargs.map(({ name, value }) => [name, this.evaluate(value, frame)]));
     if (callee.kind === "method") return this.#program.method(callee.object, callee.name, args, kwargs);

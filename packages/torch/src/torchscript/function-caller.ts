@@ -4,7 +4,8 @@ import { range } from "./literals.ts";
 import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
-import type { FunctionDef } from "./source-ast.ts";
+import type { Expr, FunctionDef } from "./source-ast.ts";
+import { isOfType } from "./typed-value.ts";
 import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { bool, isGrown, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
@@ -55,6 +56,15 @@ export class FunctionCaller {
       const given = READS.has(op) ? args.map((arg) => this.#number(arg)) : args;
       const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, given);
       return result ?? unsupportedOp(unknownOp(op, "it is not known"));
+    });
+  }
+
+  /** Whether a value is of a type that the program names, where the kinds of both tell. */
+  isInstance(value: Value, type: Expr): Value {
+    return this.#guarded("isinstance", () => {
+      if (isUnknown(value)) return UNKNOWN;
+      const is = isOfType(value, type);
+      return is === undefined ? unsupportedOp("it asks for a type that is not known") : bool(is);
     });
   }
 

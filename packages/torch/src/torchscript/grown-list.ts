@@ -76,6 +76,7 @@ export function commonItemType(states: readonly ListState[]): ItemType | undefin
   return types[0];
 }
 
+/** Throws UnsupportedOp unless both have one dtype and provably one size: the list is to become one tensor. */
 export function requireSameItems(a: ItemType, b: ItemType): void {
   const isSame =
     a.dtype === b.dtype &&

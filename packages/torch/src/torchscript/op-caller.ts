@@ -12,6 +12,7 @@ import { Loops } from "./loops.ts";
 import { calculate, isTensorOfNumber, scalarTensor } from "./number-calls.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
+import { PackedBatches } from "./packed-batches.ts";
 import { resultTypes } from "./result-types.ts";
 import { requireSame } from "./shapes/dims.ts";
 import { ShapeArgs } from "./shapes/shape-args.ts";
@@ -56,6 +57,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ["aten.unsafe_split_with_sizes.default", "aten.split_with_sizes.default"],
   ["aten.to.prim_dtype", "aten.to.dtype"],
   ["aten.to.prim_Device", "aten.to.dtype"],
+  ["aten.cpu.default", "aten.to.dtype"],
 ]);
 
 /** Calls of ATen ops: finds the overload, the type of the result, and records a node. */
@@ -64,6 +66,7 @@ export class OpCaller {
   /** The archive's operator version: older files mean other things by a few ops. */
   readonly #version: number;
   readonly #blocks = new ImageBlocks();
+  readonly #packed = new PackedBatches();
 
   constructor(recorder: GraphRecorder, version: number) {
     this.#recorder = recorder;
@@ -93,7 +96,12 @@ export class OpCaller {
     refuseOld(bound, this.#version);
     const { target } = bound.schema;
     const composite = Object.hasOwn(COMPOSITES, target) ? COMPOSITES[target] : undefined;
-    return composite?.(bound.args, this.#calls) ?? this.#inPlace(bound) ?? this.#emit(bound);
+    return (
+      composite?.(bound.args, this.#calls) ??
+      this.#packed.selected(target, bound.args) ??
+      this.#inPlace(bound) ??
+      this.#emit(bound)
+    );
   }
 
   /** What composites call. */
@@ -241,6 +249,7 @@ export class OpCaller {
     if (written?.kind === "tensor" && this.#recorder.isCapturing && isSameType(written.type, types[0]))
       return written;
     this.#blocks.note(target, [...args.values()], results);
+    this.#packed.note(target, args, results);
     const [first] = schema.returns;
     if (schema.returns.length > 1) return { kind: "tuple", items: results };
     return first?.type === "Tensor[]" ? { kind: "list", items: results } : results[0]!;

@@ -25,3 +25,36 @@ function withItems(list: ListValue, typeOf: (at: number) => Expr | undefined): L
   const items = list.items.map((item, at) => asDeclared(item, typeOf(at)));
   return items.every((item, at) => item === list.items[at]) ? list : { ...list, items };
 }
+
+/** The kinds of values by the names of their types. */
+const KINDS: Readonly<Record<string, Value["kind"]>> = {
+  Tensor: "tensor",
+  List: "list",
+  Tuple: "tuple",
+  Dict: "dict",
+  NoneType: "none",
+  int: "int",
+  float: "float",
+  bool: "bool",
+  str: "string",
+};
+
+/** Whether a value is of a type, or of one of several; undefined where its kind does not tell. */
+export function isOfType(value: Value, type: Expr): boolean | undefined {
+  if (type.kind === "tuple" || type.kind === "list") {
+    const each = type.items.map((item) => isOfType(value, item));
+    return each.includes(true) ? true : each.includes(undefined) ? undefined : false;
+  }
+  const named = type.kind === "subscript" ? type.object : type;
+  const kind = named.kind === "name" && Object.hasOwn(KINDS, named.name) ? KINDS[named.name] : undefined;
+  if (kind === undefined) return undefined;
+  if (kind !== value.kind) return false;
+  return type.kind === "subscript" ? isOfItems(value, type.index) : true;
+}
+
+/** Whether the items are of a type: the first tells, as the language has lists of one type alone. */
+function isOfItems(value: Value, inner: Expr): boolean | undefined {
+  if (value.kind === "list" && inner.kind === "name")
+    return value.items.length === 0 ? undefined : isOfType(value.items[0]!, inner);
+  return undefined;
+}

@@ -40,12 +40,8 @@ export const ADVICE = "export the model with torch.export, or serve it with the 
 const QUANTIZED =
   /^(quantized|_quantized)\.|^aten\.(_empty_affine_quantized|_make_per_\w+|dequantize|int_repr|q_\w+|quantize_per_\w+|quantized_\w+)$/;
 
-const PACKED = /^aten\._(pack_padded_sequence|pad_packed_sequence|pack_sequence)$/;
-
 /** What to say of an op that nothing is known about. */
 export function unknownOp(op: string, otherwise: string): string {
-  if (PACKED.test(op))
-    return "packed sequences; feed the layer a padded batch instead of pack_padded_sequence";
   return QUANTIZED.test(op)
     ? "PyTorch has quantized the program, and its quantized tensors are not read: save the float model and make it small with sconce quantize"
     : otherwise;

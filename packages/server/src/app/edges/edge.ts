@@ -1,7 +1,8 @@
 import { Socket } from "node:net";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { createCountingMetrics } from "../../base/collected-counts.ts";
+import { type CountingMetrics, createCountingMetrics } from "../../base/collected-counts.ts";
 import { ServeError } from "../../base/errors.ts";
+import type { Logger } from "../../base/logger.ts";
 import { countSlowTransfers } from "../../edge/client-metrics.ts";
 import { createInferenceObserver } from "../../edge/inference-metrics.ts";
 import { createTimeSlicer } from "../../edge/time-slicer.ts";
@@ -18,6 +19,7 @@ import { watchEventLoop } from "../event-loop.ts";
 import { openAuthentication } from "../open-authentication.ts";
 import { openTls } from "../open-tls.ts";
 import { FLUSH_MS, openTraces } from "../open-traces.ts";
+import type { Reloadable } from "../reloader.ts";
 import { lingerIdle } from "../stop-server.ts";
 import { ledgerAt } from "./budget-ledger.ts";
 import { createEdgeLogger } from "./edge-logger.ts";
@@ -63,17 +65,7 @@ async function buildEdge(
   let logLevel = config.logLevel;
   logger.setLevel(logLevel);
   const metrics = createCountingMetrics();
-  const count = (ask: number): void => {
-    const { user, system } = process.cpuUsage();
-    const counts = metrics.take();
-    tell({
-      kind: "counted",
-      ask,
-      counts,
-      cpuS: (user + system) / 1e6,
-      residentBytes: process.memoryUsage.rss(),
-    });
-  };
+  const count = countTeller(metrics, tell);
   const loop = watchEventLoop({ clock, logger, metrics });
   const { inference, views } = createRemoteInference({
     end: LINK,
@@ -147,24 +139,8 @@ async function buildEdge(
     },
   });
   const takeConnection = connectionTaker(built, tell);
-  const countLater = (): void => {
-    clock.after(COUNT_INTERVAL_MS, () => {
-      count(0);
-      countLater();
-    });
-  };
-  const reload = async (): Promise<void> => {
-    const files = [...(authentication?.reloadables ?? []), ...(tls === undefined ? [] : [tls.reloadable])];
-    for (const file of files) {
-      await file.reload().catch((error: unknown) => {
-        logger.error(
-          { err: error },
-          `${file.what}: could not be read again; what was read before stays in force`,
-        );
-      });
-    }
-  };
-  countLater();
+  const files = [...(authentication?.reloadables ?? []), ...(tls === undefined ? [] : [tls.reloadable])];
+  countRegularly(clock, count);
   loop.begin();
   tell({ kind: "ready" });
   return {
@@ -179,7 +155,7 @@ async function buildEdge(
           logger.setLevel(message.level);
           break;
         case "reload":
-          void reload().finally(() => tell({ kind: "reloaded", ask: message.ask }));
+          void reload(files, logger).finally(() => tell({ kind: "reloaded", ask: message.ask }));
           break;
         case "count":
           count(message.ask);
@@ -198,6 +174,40 @@ async function buildEdge(
       }
     },
   };
+}
+
+/** Tells the server process what was counted since the last time. `ask`: which question it answers; 0: none. */
+function countTeller(metrics: CountingMetrics, tell: (message: FromEdge) => void): (ask: number) => void {
+  return (ask) => {
+    const { user, system } = process.cpuUsage();
+    const counts = metrics.take();
+    tell({
+      kind: "counted",
+      ask,
+      counts,
+      cpuS: (user + system) / 1e6,
+      residentBytes: process.memoryUsage.rss(),
+    });
+  };
+}
+
+function countRegularly(clock: Clock, count: (ask: number) => void): void {
+  clock.after(COUNT_INTERVAL_MS, () => {
+    count(0);
+    countRegularly(clock, count);
+  });
+}
+
+/** Reads certificates and keys again, one after the other; one that cannot be read stays as it was. */
+async function reload(files: readonly Reloadable[], logger: Logger): Promise<void> {
+  for (const file of files) {
+    await file.reload().catch((error: unknown) => {
+      logger.error(
+        { err: error },
+        `${file.what}: could not be read again; what was read before stays in force`,
+      );
+    });
+  }
 }
 
 /** Its clients' requests for that are forwarded. */

@@ -28,6 +28,7 @@ export interface ComparedFile {
   readonly planned: PlannedFile;
 }
 
+/** What writing the file would change on disk; nothing is written. */
 export function compareFile(planned: PlannedFile): ComparedFile {
   const { path } = planned;
   if ("sameAs" in planned) {

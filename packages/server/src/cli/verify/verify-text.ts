@@ -34,6 +34,7 @@ export interface Verdict {
 
 type Compare = (got: NamedTensor, want: NamedTensor) => Difference;
 
+/** The worst difference of each output over all trials, and whether all of it is within the tolerance. */
 export function verdictOf(
   all: readonly Compared[],
   { tolerance, compare }: { readonly tolerance: number; readonly compare: Compare },

@@ -46,7 +46,7 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
   maxRetryTimeoutInSec: idle(
     "a worker that ends is started again, with longer pauses, until it is a crash loop",
   ),
-  continuousBatching: none("batches are whole requests: none joins one that runs"),
+  continuousBatching: () => ({ outcome: "same" }),
   sequenceBatching: (value) =>
     value === true
       ? {

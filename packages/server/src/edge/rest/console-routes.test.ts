@@ -1,32 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RestCall } from "./call/rest-call.ts";
 import { consoleRoutes } from "./console-routes.ts";
+import { getPage, type SentPage } from "./page-route.kit.ts";
 
-interface Sent {
-  readonly type: string;
-  readonly text: string;
-  readonly headers: readonly string[];
-}
-
-/** What the page gets from a route, which everybody may ask. */
-async function get(url: string, params: Readonly<Record<string, string>> = {}): Promise<Sent> {
-  const sent: Sent[] = [];
-  const call = {
-    request: { headers: {} },
-    sendKept({ type, body, headers }: { type: string; body: Buffer; headers: string[] }) {
-      sent.push({ type, text: body.toString(), headers });
-    },
-  } as unknown as RestCall; // what the route uses of it
-  const route = consoleRoutes().find(({ urls }) => urls.includes(url));
-  assert.ok(route !== undefined, `no route ${url}`);
-  assert.equal(route.needs, "nothing", "who is asked for a key can enter it there");
-  await route.run(call, params);
-  return sent[0]!;
-}
-
-const script = (folder: string, name: string): Promise<Sent> =>
-  get(`/console/${folder}/:script`, { script: name });
+const script = (folder: string, name: string): Promise<SentPage> =>
+  getPage(consoleRoutes(), `/console/${folder}/:script`, { script: name });
 
 test("every script that the page's scripts import is there", async () => {
   const waiting = ["app/main.js"];
@@ -45,7 +23,7 @@ test("every script that the page's scripts import is there", async () => {
 });
 
 test("the page loads what this server has, and nothing inline", async () => {
-  const { text, type, headers } = await get("/console");
+  const { text, type, headers } = await getPage(consoleRoutes(), "/console");
   assert.equal(type, "text/html; charset=utf-8");
   assert.doesNotMatch(text, /https?:|<style|<script>| style=| on\w+=/);
   const policy = headers[headers.indexOf("Content-Security-Policy") + 1] ?? "";

@@ -1,28 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RestCall } from "./call/rest-call.ts";
 import { docsRoutes } from "./docs-routes.ts";
+import { getPage, type SentPage } from "./page-route.kit.ts";
 
-interface Sent {
-  readonly type: string;
-  readonly text: string;
-  readonly headers: readonly string[];
-}
-
-async function get(url: string): Promise<Sent> {
-  const sent: Sent[] = [];
-  const call = {
-    request: { headers: {} },
-    sendKept({ type, body, headers }: { type: string; body: Buffer; headers: string[] }) {
-      sent.push({ type, text: body.toString(), headers });
-    },
-  } as unknown as RestCall; // what the route uses of it
-  const route = docsRoutes().find(({ urls }) => urls.includes(url));
-  assert.ok(route !== undefined, `no route ${url}`);
-  assert.equal(route.needs, "nothing", "who is asked for a key can enter it there");
-  await route.run(call, {});
-  return sent[0]!;
-}
+const get = (url: string): Promise<SentPage> => getPage(docsRoutes(), url);
 
 test("the page loads what this server has, and nothing else", async () => {
   const { text, type } = await get("/docs");

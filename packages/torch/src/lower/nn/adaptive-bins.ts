@@ -1,3 +1,4 @@
+import { greatest } from "../../graph/bounds.ts";
 import { add, type Dim, sym } from "../../graph/sym.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -35,7 +36,8 @@ export function bins(g: Emitter, from: Dim, to: Dim): Bins {
 /** An upper bound that is exact where the sizes are known. */
 function longestBin(from: Dim, to: Dim): Dim {
   if (typeof from !== "number" || typeof to !== "number") {
-    return add(sym("floordiv", add(from, add(to, -1)), to), 1);
+    const some = greatest(to, 1);
+    return add(sym("floordiv", add(from, add(some, -1)), some), 1);
   }
   const lengths = Array.from({ length: to }, (_, i) => {
     return Math.ceil(((i + 1) * from) / to) - Math.floor((i * from) / to);

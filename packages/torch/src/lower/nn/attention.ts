@@ -1,5 +1,5 @@
+import type { DType } from "../../dtype.ts";
 import { type Dim, product, sameDim, sameDims } from "../../graph/sym.ts";
-import { type Attributes, float } from "../../onnx/model.ts";
 import { either } from "../core/either.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
@@ -9,6 +9,7 @@ import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduce } from "../reduction/reduce.ts";
 import { broadcastDims } from "../shape/indexing.ts";
+import { type AttentionOperands, attentionProduct, BLOCKED } from "./attention-product.ts";
 
 /**
  * aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool
@@ -20,7 +21,7 @@ export const attention: Lowering = (node, g) => {
   if (node.float("dropout_p") !== 0)
     unsupported("attention runs with dropout; call model.eval() before exporting");
   const { dtype, dims } = node.out();
-  if (dtype !== "float32") unsupported(`attention in ${dtype}`);
+  if (dtype !== "float32" && dtype !== "float64") unsupported(`attention in ${dtype}`);
   const isGrouped = node.has("enable_gqa") && node.bool("enable_gqa");
   const [query, key, value] = broadcastHeads(
     g,
@@ -29,25 +30,23 @@ export const attention: Lowering = (node, g) => {
   );
   const values = asManyAsKeys(g, key!, value!);
   const given = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
-  const mask = given && additiveMask(g, given);
+  const mask = given && additiveMask(g, given, dtype);
   const scale = node.optionalFloat("scale");
   // The kernel takes no scale that is not positive: then the queries are scaled before.
   const isScaled = scale !== undefined && !(scale > 0);
-  const scaled = isScaled ? { ...query!, ...g.op("Mul", [query!, g.scalar("float32", scale)]) } : query!;
-  const operands = [
-    scaled,
-    key,
-    values,
-    mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) }),
-  ];
-  const attributes = {
-    is_causal: Number(node.bool("is_causal")),
-    ...(scale === undefined ? {} : { scale: float(isScaled ? 1 : scale) }),
+  const scaled = isScaled ? { ...query!, ...g.op("Mul", [query!, g.scalar(dtype, scale)]) } : query!;
+  const product = {
+    query: scaled,
+    key: key!,
+    value: values,
+    mask: mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) }),
+    isCausal: node.bool("is_causal"),
+    scale: isScaled ? 1 : scale,
   };
   const [result] = unlessNothing(g, {
     sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!, value!.dims.at(-1)!],
-    empty: [{ dtype: "float32", dims: [...query!.dims.slice(0, -1), value!.dims.at(-1)!] }],
-    emit: (inner) => ofSomeWidth(inner, operands, attributes),
+    empty: [{ dtype, dims: [...query!.dims.slice(0, -1), value!.dims.at(-1)!] }],
+    emit: (inner) => ofSomeWidth(inner, product),
   });
   const shaped = dims.length === 4 ? result! : g.reshape(result!, dims);
   return given === undefined ? shaped : withoutBlockedRows(g, shaped, given);
@@ -63,53 +62,44 @@ function asManyAsKeys(g: Emitter, key: Tensor, value: Tensor): Tensor {
 }
 
 /** The kernel refuses queries and keys of no width, whose scores are all 0: of one zero each, they are so too. */
-function ofSomeWidth(
-  g: Emitter,
-  [query, key, ...rest]: readonly (Tensor | Val | undefined)[],
-  attributes: Attributes,
-): readonly Val[] {
-  const width = (query as Tensor).dims.at(-1)!;
-  const plain = (at: Emitter): Val[] => [at.op("Attention", [query, key, ...rest], attributes)];
+function ofSomeWidth(g: Emitter, product: AttentionOperands): readonly Val[] {
+  const { query, key } = product;
+  const width = query.dims.at(-1)!;
+  const plain = (at: Emitter): Val[] => [attentionProduct(at, product)];
   const flat = (at: Emitter): Val[] => {
-    const zeros = [query, key].map((tensor) =>
-      at.expand(at.scalar("float32", 0), [...(tensor as Tensor).dims.slice(0, -1), 1]),
-    );
-    return [at.op("Attention", [...zeros, ...rest], attributes)];
+    const zeros = ({ dtype, dims }: Tensor): Tensor => {
+      const wanted = [...dims.slice(0, -1), 1];
+      return at.typed(at.expand(at.scalar(dtype, 0), wanted), wanted);
+    };
+    return [attentionProduct(at, { ...product, query: zeros(query), key: zeros(key) })];
   };
   if (width === 0) return flat(g);
   if (!mayBeZero(g, width)) return plain(g);
   const isNothing = g.op("Equal", [g.number(width, "int64"), g.scalar("int64", 0)]);
-  return either(g, isNothing, { dtypes: ["float32"], yes: flat, no: plain });
+  return either(g, isNothing, { dtypes: [query.dtype], yes: flat, no: plain });
 }
-
-/**
- * What a masked score is lowered by. Added to any score it leaves nothing of it, and unlike the lowest float or -Infinity it does not make
- * the kernel answer 0 by itself: PyTorch averages the values of a row that is masked with the lowest float throughout, and NaN keys
- * stay NaN.
- */
-const BLOCKED = -1.7e38;
 
 /** What -Infinity becomes: nothing beside a score that is lowered by as much as `BLOCKED`. */
 const INFINITE = -3.2e38;
 
-/** The mask as finite numbers to add to the scores. */
-function additiveMask(g: Emitter, mask: Tensor): Tensor {
-  const blocked = g.scalar("float32", BLOCKED);
-  if (mask.dtype === "bool") return g.typed(g.where(mask, g.scalar("float32", 0), blocked), mask.dims);
-  const numbers = g.cast(mask, "float32");
-  const isInfinite = g.op("Equal", [numbers, g.scalar("float32", Number.NEGATIVE_INFINITY)]);
-  const added = g.where(isInfinite, g.scalar("float32", INFINITE), g.op("Max", [numbers, blocked]));
+/** The mask as finite numbers of the scores' dtype, to add to them. */
+function additiveMask(g: Emitter, mask: Tensor, dtype: DType): Tensor {
+  const blocked = g.scalar(dtype, BLOCKED);
+  if (mask.dtype === "bool") return g.typed(g.where(mask, g.scalar(dtype, 0), blocked), mask.dims);
+  const numbers = g.cast(mask, dtype);
+  const isInfinite = g.op("Equal", [numbers, g.scalar(dtype, Number.NEGATIVE_INFINITY)]);
+  const added = g.where(isInfinite, g.scalar(dtype, INFINITE), g.op("Max", [numbers, blocked]));
   return g.typed(added, mask.dims);
 }
 
 /** 0 in the rows whose mask lets nothing through, where PyTorch's softmax finds only -Infinity; NaN stays. */
 function withoutBlockedRows(g: Emitter, result: Val, mask: Tensor): Val {
   const axes = mask.dims.length === 0 ? [] : [mask.dims.length - 1];
-  const numbers = mask.dtype === "bool" ? g.cast(mask, "int32") : g.cast(mask, "float32");
+  const numbers = mask.dtype === "bool" ? g.cast(mask, "int32") : g.cast(mask, result.dtype);
   const highest = reduce(g, "ReduceMax", numbers, { axes, keepdims: 1 });
   const nothing = mask.dtype === "bool" ? 0 : Number.NEGATIVE_INFINITY;
   const isBlocked = g.op("Equal", [highest, g.scalar(highest.dtype, nothing)]);
-  return g.where(isBlocked, g.op("Mul", [result, g.scalar("float32", 0)]), result);
+  return g.where(isBlocked, g.op("Mul", [result, g.scalar(result.dtype, 0)]), result);
 }
 
 /** Operands as [batch, heads, length, width] with one batch size and, unless heads are grouped, one number of heads. */

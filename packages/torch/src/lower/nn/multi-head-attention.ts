@@ -6,6 +6,7 @@ import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { attentionProduct } from "./attention-product.ts";
 
 /** Self-attention over [batch, length, width] with packed projections. */
 interface MultiHead {
@@ -24,14 +25,19 @@ function project(g: Emitter, x: Val, { weight, bias }: { weight: Val; bias: Val 
 }
 
 /** Queries, keys and values as [batch, heads, length, width / heads]. */
-function projections(node: OpNode, g: Emitter, { inputs, heads, width, batch, lengths }: MultiHead): Val[] {
+function projections(
+  node: OpNode,
+  g: Emitter,
+  { inputs, heads, width, batch, lengths }: MultiHead,
+): Tensor[] {
   const thirds = { count: 3, attributes: { axis: 0, num_outputs: 3 } };
   const weights = g.ops("Split", [node.tensor("qkv_weight")], thirds);
   const biases = g.ops("Split", [node.tensor("qkv_bias")], thirds);
   return inputs.map((input, i) => {
     const flat = project(g, input, { weight: weights[i]!, bias: biases[i]! });
     const length = i === 0 ? lengths.query : lengths.key;
-    return g.transpose(g.reshape(flat, [batch, length, heads, width / heads]), [0, 2, 1, 3]);
+    const parts = g.reshape(flat, [batch, length, heads, width / heads]);
+    return g.typed(g.transpose(parts, [0, 2, 1, 3]), [batch, heads, length, width / heads]);
   });
 }
 
@@ -39,10 +45,13 @@ function projections(node: OpNode, g: Emitter, { inputs, heads, width, batch, le
 function attend(node: OpNode, g: Emitter, how: MultiHead): { result: Val; projected: Val[] } {
   const projected = projections(node, g, how);
   const mask = how.forbidden && g.op("Not", [how.forbidden]);
+  const [query, key, value] = projected as [Tensor, Tensor, Tensor];
   const [attended] = unlessNothing(g, {
     sizes: [how.batch, how.lengths.query, how.lengths.key],
-    empty: [{ dtype: "float32", dims: [how.batch, how.heads, how.lengths.query, how.width / how.heads] }],
-    emit: (inner) => [inner.op("Attention", [...projected, mask])],
+    empty: [{ dtype: query.dtype, dims: query.dims }],
+    emit: (inner) => [
+      attentionProduct(inner, { query, key, value, mask, isCausal: false, scale: undefined }),
+    ],
   });
   const mixed = withoutBlind(g, attended!, how.forbidden);
   const joined = g.reshape(g.transpose(mixed, [0, 2, 1, 3]), [how.batch, how.lengths.query, how.width]);
@@ -84,7 +93,7 @@ function describe(
   g: Emitter,
   { query, key }: { query: Tensor; key: Tensor },
 ): Omit<MultiHead, "inputs"> {
-  if (query.dtype !== "float32") unsupported(`attention in ${query.dtype}`);
+  if (query.dtype !== "float32" && query.dtype !== "float64") unsupported(`attention in ${query.dtype}`);
   if (query.dims.length !== 3) unsupported("its input is not a batch of sequences");
   const lengths = { query: query.dims[1]!, key: key.dims[1]! };
   const batch = query.dims[0]!;

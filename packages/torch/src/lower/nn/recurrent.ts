@@ -6,6 +6,7 @@ import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { packedPlaces } from "./packed-sequences.ts";
 import { isProjected, projectedLstm } from "./projected-lstm.ts";
 import { asFloat, refuseDropout, statesByLayer } from "./recurrent-parts.ts";
 
@@ -20,6 +21,10 @@ interface Kind {
 
 const LSTM: Kind = { type: "LSTM", gates: [0, 3, 1, 2] };
 const GRU: Kind = { type: "GRU", gates: [1, 0, 2] };
+
+function plain(activation: "Tanh" | "Relu"): Kind {
+  return { type: "RNN", gates: [0], activation };
+}
 
 /** The parameters of one layer in one direction. */
 interface Weights {
@@ -37,6 +42,7 @@ interface Layer {
   readonly hiddenSize: number;
   readonly length: Dim;
   readonly batch: Dim;
+  readonly lengths?: Val;
 }
 
 /** Puts the gates of a parameter ([gates · hidden, …]) into ONNX's order. */
@@ -61,7 +67,7 @@ function stacked(g: Emitter, vals: readonly Val[]): Val {
 
 /** Runs one layer over [length, batch, features]; returns the outputs as [length, directions, batch, hidden], then the last states. */
 function runLayer(g: Emitter, x: Val, layer: Layer): Val[] {
-  const { kind, directions, initial, hiddenSize, length, batch } = layer;
+  const { kind, directions, initial, hiddenSize, length, batch, lengths } = layer;
   const each = (pick: (weights: Weights) => Val): Val => stacked(g, directions.map(pick));
   const hasBias = directions[0]!.inputBias !== undefined;
   const inputs = [
@@ -73,7 +79,7 @@ function runLayer(g: Emitter, x: Val, layer: Layer): Val[] {
           g.op("Concat", [reordered(g, inputBias!, kind), reordered(g, hiddenBias!, kind)], { axis: 0 }),
         )
       : undefined,
-    undefined,
+    lengths,
     ...initial,
   ];
   const { activation } = kind;
@@ -105,37 +111,56 @@ function layersOf(node: OpNode, g: Emitter, { perLayer }: { perLayer: number }):
   );
 }
 
-/** A whole stack of layers; `states` are the initial hidden (and cell) states of all layers. */
-function recurrent(node: OpNode, g: Emitter, { kind, states }: { kind: Kind; states: Tensor[] }): Val[] {
-  const layerCount = node.int("num_layers");
+/** A batch of sequences, [length, batch, features]. */
+interface Sequences {
+  readonly x: Val;
+  readonly length: Dim;
+  readonly batch: Dim;
+  /** The length of each, [batch] int32, where they have several. */
+  readonly lengths?: Val;
+}
+
+/** A whole stack of layers; `states` are the initial hidden (and cell) states of all layers. Gives [length, batch, features] and the last states. */
+function stack(node: OpNode, g: Emitter, how: { kind: Kind; states: Tensor[]; given: Sequences }): Val[] {
+  const { kind, states, given } = how;
   refuseDropout(node);
-  const input = node.tensor("input");
-  const batchFirst = node.bool("batch_first");
-  const [length, batch] = batchFirst ? [input.dims[1]!, input.dims[0]!] : [input.dims[0]!, input.dims[1]!];
+  const layerCount = node.int("num_layers");
   const directions = node.bool("bidirectional") ? 2 : 1;
   const hiddenSize = constantSize(states[0]!.dims.at(-1)!);
   const layers = layersOf(node, g, { perLayer: directions });
   const initial = states.map((state) => statesByLayer(g, asFloat(g, state), layerCount));
   const last: Val[][] = states.map(() => []);
-  let x = batchFirst ? g.transpose(asFloat(g, input), [1, 0, 2]) : asFloat(g, input);
+  let { x } = given;
   for (const [i, weights] of layers.entries()) {
     const layer = {
+      ...given,
       kind,
       directions: weights,
       initial: initial.map((state) => state[i]!),
       hiddenSize,
-      length,
-      batch,
     };
     const [outputs, ...ends] = runLayer(g, x, layer);
     for (const [j, end] of ends.entries()) last[j]!.push(end);
     x =
       directions === 1
         ? g.squeeze(outputs!, [1])
-        : g.reshape(g.transpose(outputs!, [0, 2, 1, 3]), [length, batch, directions * hiddenSize]);
+        : g.reshape(g.transpose(outputs!, [0, 2, 1, 3]), [
+            given.length,
+            given.batch,
+            directions * hiddenSize,
+          ]);
   }
   const ends = last.map((vals) => (vals.length === 1 ? vals[0]! : g.op("Concat", vals, { axis: 0 })));
-  return [batchFirst ? g.transpose(x, [1, 0, 2]) : x, ...ends];
+  return [x, ...ends];
+}
+
+function recurrent(node: OpNode, g: Emitter, { kind, states }: { kind: Kind; states: Tensor[] }): Val[] {
+  const input = node.tensor("input");
+  const batchFirst = node.bool("batch_first");
+  const [length, batch] = batchFirst ? [input.dims[1]!, input.dims[0]!] : [input.dims[0]!, input.dims[1]!];
+  const x = batchFirst ? g.transpose(asFloat(g, input), [1, 0, 2]) : asFloat(g, input);
+  const [outputs, ...ends] = stack(node, g, { kind, states, given: { x, length, batch } });
+  return [batchFirst ? g.transpose(outputs!, [1, 0, 2]) : outputs!, ...ends];
 }
 
 function constantSize(dim: Dim): number {
@@ -154,8 +179,7 @@ export const gru: Lowering = (node, g) => recurrent(node, g, { kind: GRU, states
  * aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
  */
 function rnn(activation: "Tanh" | "Relu"): Lowering {
-  const kind: Kind = { type: "RNN", gates: [0], activation };
-  return (node, g) => recurrent(node, g, { kind, states: [node.tensor("hx")] });
+  return (node, g) => recurrent(node, g, { kind: plain(activation), states: [node.tensor("hx")] });
 }
 
 /**
@@ -166,8 +190,24 @@ function rnn(activation: "Tanh" | "Relu"): Lowering {
  *
  * Sequences packed by pack_padded_sequence.
  */
-export const packed: Lowering = () =>
-  unsupported("packed sequences; feed the layer a padded batch instead of pack_padded_sequence");
+function packed(kind: Kind): Lowering {
+  return (node, g) => {
+    if (isProjected(node)) unsupported("packed sequences with projections; feed the layer a padded batch");
+    const states = kind === LSTM ? node.tensors("hx") : [node.tensor("hx")];
+    const batch = states[0]!.dims[1]!;
+    const data = node.tensor("data");
+    const places = packedPlaces(g, node.tensor("batch_sizes"), g.number(batch, "int64"));
+    const length = node.tensor("batch_sizes").dims[0]!;
+    const x = g.op("ScatterND", [
+      g.expand(g.scalar("float32", 0), [length, batch, ...data.dims.slice(1)]),
+      places.positions,
+      asFloat(g, data),
+    ]);
+    const given = { x, length, batch, lengths: g.cast(places.lengths, "int32") };
+    const [outputs, ...ends] = stack(node, g, { kind, states, given });
+    return [g.op("GatherND", [outputs!, places.positions]), ...ends];
+  };
+}
 
 /** x · wᵀ + b, with or without b. */
 function affine(g: Emitter, x: Val, { weight, bias }: { weight: Val; bias: Val | undefined }): Val {
@@ -225,10 +265,10 @@ export const RECURRENT: LoweringTable = {
   "aten.gru.input": gru,
   "aten.rnn_tanh.input": rnn("Tanh"),
   "aten.rnn_relu.input": rnn("Relu"),
-  "aten.lstm.data": packed,
-  "aten.gru.data": packed,
-  "aten.rnn_tanh.data": packed,
-  "aten.rnn_relu.data": packed,
+  "aten.lstm.data": packed(LSTM),
+  "aten.gru.data": packed(GRU),
+  "aten.rnn_tanh.data": packed(plain("Tanh")),
+  "aten.rnn_relu.data": packed(plain("Relu")),
   "aten.lstm_cell.default": lstmCell,
   "aten.gru_cell.default": gruCell,
   "aten.rnn_tanh_cell.default": rnnCell("Tanh"),

@@ -18,6 +18,7 @@ import { MARGIN_LOSSES } from "./margin-losses.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
 import { MULTI_HEAD_ATTENTION } from "./multi-head-attention.ts";
 import { NORMALIZATION } from "./normalization.ts";
+import { PACKED_SEQUENCES } from "./packed-sequences.ts";
 import { PADDING } from "./padding.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { SOFTMAX } from "./softmax.ts";
@@ -42,6 +43,7 @@ export const NN: LoweringTable = mergeTables([
   MAX_POOLING,
   MULTI_HEAD_ATTENTION,
   NORMALIZATION,
+  PACKED_SEQUENCES,
   PADDING,
   RECURRENT,
   SOFTMAX,

@@ -115,6 +115,7 @@ interface ReduceOptions {
   readonly includesSelf: boolean;
 }
 
+/** Combines updates that meet at one position, and what `data` holds there where that counts. Throws Unsupported for other reductions. */
 export function reduceInto(g: Emitter, given: Scatter, { reduce, includesSelf }: ReduceOptions): Val {
   const { data } = given;
   if (reduce === "amax" || reduce === "amin") {

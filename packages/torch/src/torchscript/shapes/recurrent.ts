@@ -65,6 +65,23 @@ const packedRecurrent: ShapeFn = (args) => {
   return [packed(args, hidden), hidden];
 };
 
+/** Rows of all sequences, and how many have each step. */
+const packPadded: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("input");
+  requireSame(args.tensor("lengths").dims[0]!, dims[args.bool("batch_first") ? 0 : 1]!);
+  return [tensorType(dtype, [args.dataSize(), ...dims.slice(2)]), tensorType("int64", [args.dataSize()])];
+};
+
+/** The sequences, filled up to the longest or more, and the length of each. */
+const padPacked: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("data");
+  const total = args.size("total_length");
+  const isGiven = typeof total !== "number" || total > 0;
+  const [length, batch] = [isGiven ? total : args.tensor("batch_sizes").dims[0]!, args.dataSize()];
+  const leading = args.bool("batch_first") ? [batch, length] : [length, batch];
+  return [tensorType(dtype, [...leading, ...dims.slice(1)]), tensorType("int64", [batch])];
+};
+
 /** One step of a batch of sequences. */
 function requireStep(args: ShapeArgs, hidden: TensorType): void {
   const input = args.tensor("input").dims;
@@ -93,6 +110,8 @@ export const RECURRENT: ShapeTable = {
   "gru.data": packedRecurrent,
   "rnn_tanh.data": packedRecurrent,
   "rnn_relu.data": packedRecurrent,
+  _pack_padded_sequence: packPadded,
+  _pad_packed_sequence: padPacked,
   lstm_cell: lstmCell,
   gru_cell: cell,
   rnn_tanh_cell: cell,

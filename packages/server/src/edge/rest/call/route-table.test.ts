@@ -83,6 +83,17 @@ test("a wrong method is told which methods the URL has", () => {
   assert.deepEqual(found("POST", "/config"), [WRITE_CONFIG, []]);
 });
 
+test("a slash too many is told the URL without, by the method that was asked", () => {
+  const read = route("GET", "/v1/models/:model");
+  const predict = route("POST", "/v1/models/:model");
+  const { find } = createRouteTable([read, predict]);
+  for (const method of ["GET", "POST"]) {
+    const match = find(method, "/v1/models/m:run/");
+    assert.ok(match.route === undefined);
+    assert.match(match.error.message, new RegExp(`did you mean ${method} /v1/models/m:run\\?`));
+  }
+});
+
 test("percent-encoding that does not decode is a bad URL, wherever it leads", () => {
   for (const target of ["/%", "/nothing/%zz", "/v2/models/%C3", "/v2/%c0%ae"]) {
     assert.deepEqual(found("GET", target), ["bad_url", undefined], target);

@@ -65,7 +65,7 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       const branch = descend(root, segments, values);
       if (branch === undefined) {
         if (!NEVER_TAKEN.has(method))
-          return { route: undefined, error: noSuchUrl(path, known), allow: undefined };
+          return { route: undefined, error: noSuchUrl({ method, path }, known), allow: undefined };
         return { route: undefined, error: noSuchMethod(method), allow: METHODS };
       }
       const route = branch.routes.get(method);
@@ -122,8 +122,11 @@ function paramsOf(names: readonly string[], values: readonly string[]): RoutePar
   return params;
 }
 
-function noSuchUrl(path: string, known: readonly KnownUrl[]): ServeError {
-  const likely = likelyUrl(path, known);
+function noSuchUrl(
+  asked: { readonly method: string; readonly path: string },
+  known: readonly KnownUrl[],
+): ServeError {
+  const likely = likelyUrl(asked, known);
   const help =
     likely === undefined
       ? "POST /predict/{model} predicts, GET /v2/models lists the models"

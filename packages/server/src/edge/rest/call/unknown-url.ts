@@ -23,7 +23,10 @@ export interface KnownUrl {
 }
 
 /** Where a client that asked for an unknown path probably wanted to go: `POST /predict/digits`. Undefined: nobody knows. */
-export function likelyUrl(path: string, known: readonly KnownUrl[]): string | undefined {
+export function likelyUrl(
+  { method: asked, path }: { readonly method: string; readonly path: string },
+  known: readonly KnownUrl[],
+): string | undefined {
   if (path.length > MAX_PATH) return undefined;
   for (const [pattern, here] of ELSEWHERE) {
     const found = pattern.exec(path);
@@ -34,7 +37,7 @@ export function likelyUrl(path: string, known: readonly KnownUrl[]): string | un
   const spelled = new Map<string, string>();
   for (const { method, url } of known) {
     const filled = fill(url, segments);
-    if (filled !== undefined && !spelled.has(filled)) spelled.set(filled, method);
+    if (filled !== undefined && (method === asked || !spelled.has(filled))) spelled.set(filled, method);
   }
   const nearest = nearestWord(path, spelled.keys());
   return nearest === undefined ? undefined : `${spelled.get(nearest)} ${nearest}`;

@@ -61,25 +61,7 @@ export function createHttpServer<Call extends EndingCall>(
   const latest = new WeakMap<Socket, ServerResponse>();
   /** Of a connection: responses that are not done. */
   const open = new WeakMap<Socket, Set<ServerResponse>>();
-  const server = createServer({
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: timerDelayMs(limits.headersTimeoutMs),
-    requestTimeout: timerDelayMs(limits.requestTimeoutMs),
-    keepAliveTimeout: timerDelayMs(limits.keepAliveTimeoutMs),
-    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersTimeoutMs),
-    insecureHTTPParser: false,
-    // Node would answer without a body, and misses a Host behind too many other headers. The edge asks for it.
-    requireHostHeader: false,
-    noDelay: true,
-    // Since Node 24; its types do not know it yet.
-    ...{ shouldUpgradeCallback: (request: IncomingMessage) => handler.upgrades?.wants(request) === true },
-  });
-  // Node drops headers past this number without a word; one more than allowed lets the edge see that there were too many.
-  server.maxHeadersCount = limits.maxHeaders + 1;
-  // Node would end the connection of a client that sends FIN behind its request, and its types do not know how to keep it from that.
-  Object.assign(server, { httpAllowHalfOpen: true });
-  // Node starts looking for connections past their time when a server listens. This one never does.
-  server.emit("listening");
+  const server = boundedServer(limits, handler.upgrades);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => {
@@ -98,17 +80,7 @@ export function createHttpServer<Call extends EndingCall>(
   server.on("connect", (_request: IncomingMessage, socket: Socket) =>
     sendError(socket, noSuchMethod("CONNECT")),
   );
-  const { upgrades } = handler;
-  if (upgrades !== undefined) {
-    server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      if (upgrades.wants(request)) upgrades.take(request, socket, head);
-      else {
-        // Before Node 24 a server with this listener was given all connections whose clients want another protocol, their bodies included.
-        socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
-        server.emit("connection", socket);
-      }
-    });
-  }
+  if (handler.upgrades !== undefined) passUpgrades(server, handler.upgrades);
   let closing: Promise<void> | undefined;
   let onProgress = (): void => {};
   function forget(this: ServerResponse): void {
@@ -166,6 +138,42 @@ export function createHttpServer<Call extends EndingCall>(
       server.close();
     },
   };
+}
+
+/** Every limit of `node:http` is on; nobody listens to its requests yet. */
+function boundedServer(limits: RestLimits, upgrades: Upgrades | undefined): Server {
+  const server = createServer({
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: timerDelayMs(limits.headersTimeoutMs),
+    requestTimeout: timerDelayMs(limits.requestTimeoutMs),
+    keepAliveTimeout: timerDelayMs(limits.keepAliveTimeoutMs),
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersTimeoutMs),
+    insecureHTTPParser: false,
+    // Node would answer without a body, and misses a Host behind too many other headers. The edge asks for it.
+    requireHostHeader: false,
+    noDelay: true,
+    // Since Node 24; its types do not know it yet.
+    ...{ shouldUpgradeCallback: (request: IncomingMessage) => upgrades?.wants(request) === true },
+  });
+  // Node drops headers past this number without a word; one more than allowed lets the edge see that there were too many.
+  server.maxHeadersCount = limits.maxHeaders + 1;
+  // Node would end the connection of a client that sends FIN behind its request, and its types do not know how to keep it from that.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  // Node starts looking for connections past their time when a server listens. This one never does.
+  server.emit("listening");
+  return server;
+}
+
+/** Hands on the requests that ask for a protocol that is spoken here; the others are served as they are. */
+function passUpgrades(server: Server, upgrades: Upgrades): void {
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (upgrades.wants(request)) upgrades.take(request, socket, head);
+    else {
+      // Before Node 24 a server with this listener was given all connections whose clients want another protocol, their bodies included.
+      socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+      server.emit("connection", socket);
+    }
+  });
 }
 
 const UPGRADE_HEADERS: ReadonlySet<string> = new Set(["upgrade", "http2-settings"]);

@@ -9,15 +9,23 @@ export interface Envelope {
   readonly spans: readonly Span[];
 }
 
+interface EnvelopeText {
+  readonly span: Span;
+  readonly pattern: Pattern;
+  /** In words. */
+  readonly expected: string;
+}
+
 /**
  * Parses a JSON object, leaving the values that `pattern` captures as bytes: tensor data never goes through `JSON.parse`. Throws
  * `invalid_argument` for anything that is not one well-formed, unambiguous JSON object in UTF-8; `expected` says what should have come.
  */
 export function* readEnvelope(
   body: Buffer,
-  { span, pattern, expected }: { readonly span: Span; readonly pattern: Pattern; readonly expected: string },
+  { span: whole, pattern, expected }: EnvelopeText,
   limits: ScanLimits,
 ): Work<Envelope> {
+  const span = body[whole.start] === BOM[0] ? afterMark(body, whole) : whole;
   if (span.end === span.start) throw bad(`the body is empty; expected ${expected}`, "empty_body");
   yield new Utf8Check(body, span);
   const scanner = new JsonScanner(body, span, { pattern, limits });
@@ -28,6 +36,15 @@ export function* readEnvelope(
     throw bad(`the body is ${nameOf(value)}; expected ${expected}`, "bad_json");
   }
   return { value: value as Record<string, unknown>, spans };
+}
+
+/** Bytes with which Windows' editors and shells begin a text in UTF-8; a reader may pass over them (RFC 8259 §8.1). */
+const BOM = [0xef, 0xbb, 0xbf] as const;
+
+function afterMark(body: Buffer, span: Span): Span {
+  const isMarked =
+    span.end - span.start >= BOM.length && BOM.every((byte, i) => body[span.start + i] === byte);
+  return isMarked ? { start: span.start + BOM.length, end: span.end } : span;
 }
 
 /** How much more UTF-8 is checked than JSON is read in the same time. */

@@ -1,4 +1,4 @@
-import type { ErrorCode, ServeError } from "../../../base/errors.ts";
+import { type ErrorCode, ServeError } from "../../../base/errors.ts";
 import type { ErrorResponse } from "../call/error-response.ts";
 
 /** Codes of the Connect protocol by gRPC's status numbers, and the HTTP statuses that go with them. */
@@ -77,7 +77,12 @@ export function connectError({ status, message }: Pick<RpcEnd, "status" | "messa
 
 /** How errors are spelled that end a call before gRPC's code has it. */
 export function spellConnectError(error: ServeError): ErrorResponse {
-  const { status, error: spelled } = connectError(readEnd(trailersOf(error)));
+  // Connect has an own code for what is compressed in a way that is not known.
+  const said =
+    error.reason === "unsupported_encoding"
+      ? ServeError.of("unimplemented", error.message, { reason: error.reason })
+      : error;
+  const { status, error: spelled } = connectError(readEnd(trailersOf(said)));
   const code = error.reason === "unsupported_media_type" ? 415 : status;
   return { status: code, body: Buffer.from(JSON.stringify(spelled)), retryAfter: undefined };
 }

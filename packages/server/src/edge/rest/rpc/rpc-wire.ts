@@ -18,6 +18,8 @@ export interface RpcWire {
 }
 
 const NOTHING: Buffer = Buffer.alloc(0);
+/** Where lines are broken in base64. */
+const SPACES = /[\t\n\r ]+/g;
 /** Flags of the envelope with which each protocol ends a response. */
 const GRPC_WEB_END = 0x80;
 const CONNECT_END = 0x02;
@@ -50,7 +52,7 @@ export function grpcWebTextWire(contentType: string): RpcWire {
   return {
     ...wire,
     read(bytes) {
-      const text = left + bytes.toString("latin1");
+      const text = left + bytes.toString("latin1").replace(SPACES, "");
       if (/[^A-Za-z0-9+/=]/.test(text)) throw notBase64();
       // Each padded piece is as long as a multiple of four, and so is what precedes it.
       const whole = text.length - (text.length % 4);
@@ -58,8 +60,9 @@ export function grpcWebTextWire(contentType: string): RpcWire {
       return decode(text.slice(0, whole));
     },
     readRest() {
-      if (left !== "") throw notBase64();
-      return NOTHING;
+      // Padding says nothing at the end of a body; one character alone is less than a byte.
+      if (left.length === 1 || left.includes("=")) throw notBase64();
+      return Buffer.from(left, "base64");
     },
     write: (frame) => Buffer.from(frame.toString("base64"), "latin1"),
     end: (end) => Buffer.from(wire.end(end).toString("base64"), "latin1"),

@@ -53,6 +53,7 @@ function mediaType(header: string | undefined): string {
 }
 
 function openStream(call: RestCall, name: MethodName, wire: RpcWire): void {
+  refuseWholeCoding(call);
   if (call.request.headers.expect !== undefined) call.continue();
   const { "connect-content-encoding": coding } = call.request.headers;
   const source = {
@@ -135,13 +136,25 @@ function checkConnect(call: RestCall): void {
   });
 }
 
+/** Messages in envelopes are compressed one by one; a body that is compressed as a whole would be read as nonsense. */
+function refuseWholeCoding(call: RestCall): void {
+  const coding = call.request.headers["content-encoding"]?.toLowerCase() ?? "identity";
+  if (coding === "identity" || coding === "") return;
+  throw new ServeError(
+    "invalid_argument",
+    "Content-Encoding: messages in envelopes are compressed one by one, as grpc-encoding or connect-content-encoding says; leave it out",
+    { reason: "unsupported_encoding" },
+  );
+}
+
 function wrongKind(type: string, right: string): ServeError {
   return unsupported(`Content-Type: this method does not take ${type}; send ${right}`);
 }
 
 function unknownType(type: string): ServeError {
   const shown = type.slice(0, 64);
-  const why = shown.startsWith("application/grpc")
+  const isGrpc = shown.startsWith("application/grpc") && !shown.startsWith("application/grpc-web");
+  const why = isGrpc
     ? `${shown} needs HTTP/2; over HTTP/1.1 send application/grpc-web`
     : `expected application/json, application/proto, application/connect+… or application/grpc-web, got "${shown}"`;
   return unsupported(`Content-Type: ${why}`);

@@ -51,6 +51,9 @@ test("texts get vectors, in numbers or base64, and their tokens are counted", as
       usage: { prompt_tokens: 3, total_tokens: 3 },
     },
   });
+  // Libraries write null for what their user left out, also of fields that only other servers have.
+  const nulls = { encoding_format: null, user: null, dimensions: null, input_type: null };
+  assert.deepEqual((await ask(server, `\uFEFF${JSON.stringify({ input: "four", ...nulls })}`)).status, 200);
   // The only model there is.
   const two = await ask(server, { input: ["a", "bc"], encoding_format: "base64", user: "x", dimensions: 2 });
   const data = two.json["data"] as ReadonlyArray<{ readonly index: number; readonly embedding: string }>;

@@ -111,7 +111,8 @@ function readRequest(body: Buffer): EmbeddingsRequest {
   }
   let value: unknown;
   try {
-    value = JSON.parse(body.toString());
+    // Windows' shells begin a file with a mark, which is no part of the text.
+    value = JSON.parse(body.toString().replace(/^\uFEFF/, ""));
   } catch {
     throw new ServeError("invalid_argument", 'the body is not JSON; expected {"model", "input"}', {
       reason: "bad_json",
@@ -120,7 +121,8 @@ function readRequest(body: Buffer): EmbeddingsRequest {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw bad("body", 'expected an object: {"model", "input"}');
   const given = new Map<string, unknown>(Object.entries(value));
-  for (const key of given.keys()) if (!KNOWN.has(key)) throw bad(key.slice(0, 64), "there is no such field");
+  for (const [key, wish] of given)
+    if (wish !== null && !KNOWN.has(key)) throw bad(key.slice(0, 64), "there is no such field");
   const [model, format, dimensions] = ["model", "encoding_format", "dimensions"].map(
     (key) => given.get(key) ?? undefined,
   );

@@ -25,6 +25,7 @@ const BY_NAME: Pattern = {
 };
 const EXPECTED = '{"instances": […]} or {"inputs": …}';
 const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+const NULL = "null";
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;
 
@@ -37,7 +38,10 @@ export function* readV1Request(
   const span = { start: 0, end: body.length };
   const { value, spans } = yield* readEnvelope(body, { span, pattern: WHOLE, expected: EXPECTED }, limits);
   checkSignature(value);
-  const [rows, columns] = ["instances", "inputs"].map((key) => ownValue(value, key) as number | undefined);
+  const [rows, columns] = ["instances", "inputs"].map((key) => {
+    const index = ownValue(value, key) as number | undefined;
+    return index === undefined || isNull(body, spans[index]!) ? undefined : index;
+  });
   if ((rows === undefined) === (columns === undefined))
     throw bad("body", `expected either "instances" or "inputs": ${EXPECTED}`);
   const common = { id: undefined, outputs: undefined, parameters: NONE, isByRow: rows !== undefined };
@@ -52,6 +56,13 @@ export function* readV1Request(
     inputs.push(ranked(tensor, spec, named.fields[i]!));
   }
   return { ...common, inputs };
+}
+
+/** What may be left out may be null. */
+function isNull(body: Buffer, { start, end }: Span): boolean {
+  let at = start;
+  while (at < end && SPACES.has(body[at]!)) at++;
+  return body.toString("latin1", at, Math.min(end, at + NULL.length)) === NULL;
 }
 
 function checkSignature(value: JsonObject): void {

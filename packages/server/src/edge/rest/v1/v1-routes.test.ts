@@ -48,6 +48,13 @@ const PREDICTIONS: readonly (readonly [what: string, model: string, body: string
       ],
     },
   ],
+  [
+    "a client that writes null for what it leaves out",
+    "one",
+    '{"signature_name":null,"inputs": null ,"instances":[[1,2]]}',
+    { predictions: [[1, 2]] },
+  ],
+  ["the same in columns", "one", '{"instances":null,"inputs":[[1,2]]}', { outputs: [[1, 2]] }],
   ["columns of the only input", "one", '{"inputs":[[1,2]]}', { outputs: [[1, 2]] }],
   ["columns by name", "one", '{"inputs":{"x":[[1,2]]}}', { outputs: [[1, 2]] }],
   [

@@ -36,6 +36,28 @@ test("a client that writes null for every field it leaves out (MLServer's does) 
   }
 });
 
+test("a file that Windows' shells wrote, with a byte order mark before it, is read without", async () => {
+  const marked = (value: unknown): Buffer => Buffer.from(`\uFEFF${JSON.stringify(value)}`);
+  for (const [url, body] of [
+    [URL, { inputs: [INPUT] }],
+    ["/predict/echo", { input: [1, 2] }],
+    ["/v1/models/echo:predict", { instances: [[1, 2]] }],
+    ["/v2/models/echo/generate", { in: [1, 2] }],
+    ["/v2/repository/index", { ready: true }],
+  ] as const) {
+    const answer = await post(url, marked(body));
+    assert.equal(answer.status, 200, `${url}: ${answer.body}`);
+  }
+  const json = marked({ inputs: [{ ...INPUT, data: null, parameters: { binary_data_size: 8 } }] });
+  const body = Buffer.concat([json, Buffer.alloc(8)]);
+  const answer = await post(URL, body, { "inference-header-content-length": String(json.length) });
+  assert.equal(answer.status, 200, answer.body.toString());
+  for (const broken of [Buffer.of(0xef), Buffer.of(0xef, 0xbb), Buffer.of(0xef, 0xbb, 0xbf)])
+    assert.ok([400, 415].includes((await post(URL, broken)).status));
+  const twice = Buffer.concat([marked(""), marked({ inputs: [INPUT] })]);
+  assert.ok([400, 415].includes((await post(URL, twice)).status));
+});
+
 test("data that is null may follow as bytes", async () => {
   const json = JSON.stringify({
     inputs: [{ ...INPUT, data: null, parameters: { binary_data_size: 8 } }],

@@ -2,25 +2,25 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 
-export interface RetiredInstancesOptions {
-  /** Of the version whose instances they were, for the log. */
+export interface DrainingHandlesOptions {
+  /** Of the version whose they are, for the log. */
   readonly model: string;
   readonly version: string;
-  /** An instance is ended when for so long none of its requests has. */
+  /** A handle is destroyed when for so long none of its requests has ended. */
   readonly drainTimeoutMs: number;
-  /** Told when an instance has given its memory back. */
+  /** Told when a handle has given its memory back. */
   onReleased(handle: ServedModelHandle): void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Instances of one version that take no requests any more: they finish what they have, and end. */
-export class RetiredInstances {
-  readonly #options: RetiredInstancesOptions;
+/** What was loaded of one version and takes no requests any more: it finishes those that it has, and closes. */
+export class DrainingHandles {
+  readonly #options: DrainingHandlesOptions;
   readonly #handles = new Set<ServedModelHandle>();
   #released: Promise<void> = Promise.resolve();
 
-  constructor(options: RetiredInstancesOptions) {
+  constructor(options: DrainingHandlesOptions) {
     this.#options = options;
   }
 
@@ -28,17 +28,17 @@ export class RetiredInstances {
     return this.#handles.size === 0;
   }
 
-  /** Resolves when all that were retired so far have given their memory back. */
+  /** Resolves when all that were added so far have given their memory back. */
   get released(): Promise<void> {
     return this.#released;
   }
 
-  /** What is to be over before `released` resolves, too. */
+  /** `released` is not to resolve before this has. */
   wait(other: Promise<void>): void {
     this.#released = Promise.all([this.#released, other]).then(() => {});
   }
 
-  /** Closes an instance, which is this one's from now on; calls `then` when it is closed, before `onReleased`. */
+  /** Closes a handle and owns it from now on. Calls `then` when it is closed, before `onReleased`. */
   add(handle: ServedModelHandle, then: () => void): Promise<void> {
     const { logger, model, version, onReleased } = this.#options;
     this.#handles.add(handle);
@@ -64,7 +64,7 @@ export class RetiredInstances {
     for (const handle of this.#handles) handle.destroy(reason);
   }
 
-  /** Ends an instance of whose requests none ends any more. A long queue that moves is no reason to lose it. */
+  /** Destroys a handle of whose requests none ends any more. A long queue that moves is no reason to lose it. */
   #watchDrain(handle: ServedModelHandle): () => void {
     const { clock, drainTimeoutMs } = this.#options;
     let cancel = (): void => {};

@@ -5,7 +5,7 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** An input is not what the model takes. Throws `invalid_argument`. */
-export function refuse(message: string): never {
+/** For an input that is not what the model takes. Throws `invalid_argument`. */
+export function rejectInput(message: string): never {
   throw new ServeError("invalid_argument", message, { reason: "bad_input" });
 }
