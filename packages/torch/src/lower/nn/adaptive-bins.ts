@@ -18,7 +18,7 @@ export interface Bins {
 /** Bin i of `to` covers floor(i · from / to) to ceil((i + 1) · from / to) of `from` elements. */
 export function bins(g: Emitter, from: Dim, to: Dim): Bins {
   const longest = longestBin(from, to);
-  const [size, count] = [g.number(from, "int64"), g.number(to, "int64")];
+  const [size, count] = [g.number(from, "int64"), g.number(greatest(to, 1), "int64")];
   const one = g.scalar("int64", 1);
   const bin = positions(g, to);
   const start = g.op("Div", [g.op("Mul", [bin, size]), count]);
