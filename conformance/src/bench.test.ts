@@ -5,11 +5,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { barriers, launchBrowser, openPage, PHONE, widths } from "./browser/browser.kit.ts";
 import { MODELS_FOLDER } from "./expected-digits.ts";
+import { programOrReason } from "./program.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+const chromium = programOrReason("chromium");
 const SHORT = ["--max-requests", "20", "--warm-up", "0", "--duration", "60s", "--connections", "2"];
 
 interface Ended {
@@ -82,6 +85,29 @@ describe("sconce bench", () => {
     const html = readFileSync(page, "utf8");
     assert.equal(html.match(/<svg /g)?.length, 3);
     assert.doesNotMatch(html, /<script|<link|<img|src=|href=|NaN|Infinity/);
+  });
+
+  test("the page of a report is readable by everybody, in the dark, and on a phone", {
+    skip: chromium.skip,
+  }, async () => {
+    const page = join(folder, "seen.html");
+    const args = [...SHORT, "--connections", "1,2", "--html", page];
+    const { code, stderr } = await bench(`${server.url}/predict/digits`, ...args);
+    assert.equal(code, 0, stderr);
+    const browser = await launchBrowser(chromium.path!);
+    try {
+      for (const colorScheme of ["light", "dark"] as const) {
+        const seen = await openPage(browser, { ...PHONE, colorScheme });
+        await seen.page.goto(pathToFileURL(page).href);
+        assert.deepEqual(await barriers(seen.page), [], colorScheme);
+        const { window, page: wide } = await widths(seen.page);
+        assert.equal(wide, window, "nothing but the plots and the table moves sideways");
+        assert.deepEqual(seen.complaints, []);
+        await seen.context.close();
+      }
+    } finally {
+      await browser.close();
+    }
   });
 
   test("a file is sent, and an answer that is not the expected one is a failure", async () => {

@@ -5,19 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { JsonTensor } from "./json-tensor.ts";
 import { requirePython, runPython } from "./python.ts";
 import { startServerProcess } from "./server-process.ts";
 
 interface Answer {
   readonly chunk: readonly number[];
   readonly probability: number;
-}
-
-interface Tensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly datatype: string;
-  readonly data: readonly number[];
 }
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/python/script_streaming.py", import.meta.url));
@@ -54,7 +48,7 @@ test("a scripted speech detector that keeps a state inside answers a stream as P
       body: JSON.stringify({ inputs: [x], parameters }),
     });
     assert.equal(response.status, 200, await response.clone().text());
-    const { outputs } = (await response.json()) as { readonly outputs: readonly Tensor[] };
+    const { outputs } = (await response.json()) as { readonly outputs: readonly JsonTensor[] };
     assert.deepEqual(
       outputs.map(({ name }) => name),
       ["output"],

@@ -99,7 +99,7 @@ def main() -> None:
                 name = f"{args.form}-{args.seed}-{number}"
                 rng = random.Random(f"{args.seed} {number}")
                 try:
-                    sample(args.form, name, module_of(module_text(rng), name, texts), rng, pack)
+                    sample(args.form, name, module_of(module_text(rng, args.form), name, texts), rng, pack)
                 except Exception as error:  # what TorchScript does not compile, or torch.export does not follow
                     pack.skip(name, str(error)[-300:] if args.texts else reason_of(error))
             skipped += len(pack.skipped)

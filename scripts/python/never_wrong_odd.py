@@ -490,6 +490,29 @@ def negative_rows(s, x, v):
     return y
 
 
+def pieces(s, x):
+    y = x.clone()
+    a, b = y.chunk(2, 1)
+    a.mul_(2)
+    b += a[:, : b.shape[1]]
+    for i, part in enumerate(y.tensor_split(3, 0)):
+        part.add_(i)
+    y.narrow(1, 1, y.shape[1] - 2).neg_()
+    return y
+
+
+def last_rows(s, x):
+    y = x.clone()
+    y[-2:, 1:].fill_(3)
+    y[-2:, :-1].copy_(x[:1, 1:])
+    y[-2:, 0] = 5
+    y[-2:, -1:].zero_()
+    return y
+
+
+case("r_last_rows", Fn(last_rows), (r(4, 6),), [(r(2, 6),), (r(1, 6),), (r(0, 6),), (r(3, 2),)], ({0: A, 1: A},))
+case("r_pieces", Fn(pieces), (r(7, 6),), [(r(8, 8),), (r(9, 4),), (r(10, 6),)], ({0: A, 1: A},))
+case("r_free_bins", Fn(lambda s, x, y: (F.interpolate(x, size=y.shape[-2:], mode="area"), F.adaptive_max_pool2d(x, y.shape[-2:]), F.adaptive_avg_pool1d(x[0], x.shape[-1] // 2), F.interpolate(x, scale_factor=0.5, mode="area"))), (r(1, 2, 6, 8), r(3, 4)), [(r(1, 2, 7, 5), r(2, 9)), (r(1, 2, 4, 9), r(4, 3)), (r(1, 2, 2, 2), r(2, 2))], ({2: A, 3: A}, {0: A, 1: A}))
 case("r_windows", Fn(lambda s, x: torch.stack([f(n, periodic=p).sum() + x.sum() for f in (torch.bartlett_window, torch.blackman_window, torch.kaiser_window, torch.hann_window) for n in (1, 2, 6, 7) for p in (True, False)])), (r(2),))
 case("r_plain_windows", Fn(lambda s, x: (torch.bartlett_window(6) + x, torch.blackman_window(6) + x, torch.kaiser_window(6) + x)), (r(6),))
 case("r_norms", Fn(lambda s, x: (torch.ops.aten.norm.Scalar(x, 3), torch.ops.aten.norm.ScalarOpt_dtype(x, 2, dtype=torch.float64), torch.ops.aten.norm.ScalarOpt_dim_dtype(x, 1, [0], True, dtype=torch.float64))), (r(3, 4),))

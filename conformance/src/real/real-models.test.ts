@@ -1,12 +1,10 @@
 // Tests the built server on trained models that Python packages carry, and on a detector's head: as program, trace and script.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import { requirePython, runPython } from "../python.ts";
+import { runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
-import { requirePackages, scriptPath } from "./packages.kit.ts";
+import { requireRealModels, scriptPath } from "./packages.kit.ts";
 
 interface Tensor {
   readonly shape: readonly number[];
@@ -43,12 +41,9 @@ function assertEqual(got: Tensor, want: Tensor, where: string): void {
 test("MTCNN, CREPE, a voice encoder and a detector's head answer as PyTorch at every size, as program, trace and script", {
   timeout: 600_000,
 }, async (t) => {
-  const python = requirePython(t);
-  if (python === undefined) return;
-  const packages = requirePackages(t);
-  if (packages === undefined) return;
-  const folder = mkdtempSync(join(tmpdir(), "sconce-real-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const real = requireRealModels(t);
+  if (real === undefined) return;
+  const { python, packages, folder } = real;
   const script = scriptPath("python/real_models.py");
   const told = JSON.parse(await runPython(python, [script, folder, packages])) as Record<string, Told>;
   const missing = Object.entries(told).flatMap(([name, { missing }]) =>

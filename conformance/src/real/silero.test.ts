@@ -1,29 +1,22 @@
 // Tests the built server on Silero VAD's own files: synthesised speech is streamed chunk by chunk, the server keeps the state.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { requirePython, runPython } from "../python.ts";
+import type { JsonTensor } from "../json-tensor.ts";
+import { runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
-import { requirePackages, scriptPath } from "./packages.kit.ts";
+import { requireRealModels, scriptPath } from "./packages.kit.ts";
 
 interface Answer {
   readonly chunk: readonly number[];
   readonly probability: number;
 }
 
-interface Tensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly datatype: string;
-  readonly data: readonly number[];
-}
-
 const CONTEXT = 64;
 const STATE = [2, 1, 128];
 
-const floats = (name: string, shape: readonly number[], data: readonly number[]): Tensor => ({
+const floats = (name: string, shape: readonly number[], data: readonly number[]): JsonTensor => ({
   name,
   shape,
   datatype: "FP32",
@@ -33,12 +26,9 @@ const floats = (name: string, shape: readonly number[], data: readonly number[])
 test("Silero VAD's .jit and .onnx hear speech in a stream of chunks as PyTorch does", {
   timeout: 300_000,
 }, async (t) => {
-  const python = requirePython(t);
-  if (python === undefined) return;
-  const packages = requirePackages(t);
-  if (packages === undefined) return;
-  const folder = mkdtempSync(join(tmpdir(), "sconce-silero-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const real = requireRealModels(t);
+  if (real === undefined) return;
+  const { python, packages, folder } = real;
   const data = join(packages, "silero_vad", "data");
   for (const name of ["jit", "onnx"]) mkdirSync(join(folder, name));
   copyFileSync(join(data, "silero_vad.onnx"), join(folder, "onnx", "model.onnx"));
@@ -63,7 +53,7 @@ test("Silero VAD's .jit and .onnx hear speech in a stream of chunks as PyTorch d
 
   const server = await startServerProcess([folder]);
   t.after(() => server.stop());
-  async function infer(model: string, inputs: readonly Tensor[], isFirst: boolean): Promise<number> {
+  async function infer(model: string, inputs: readonly JsonTensor[], isFirst: boolean): Promise<number> {
     const parameters = { sequence_id: "speech", sequence_start: isFirst };
     const response = await fetch(`${server.url}/v2/models/${model}/infer`, {
       method: "POST",
@@ -71,7 +61,7 @@ test("Silero VAD's .jit and .onnx hear speech in a stream of chunks as PyTorch d
       body: JSON.stringify({ inputs, parameters }),
     });
     assert.equal(response.status, 200, await response.clone().text());
-    const { outputs } = (await response.json()) as { readonly outputs: readonly Tensor[] };
+    const { outputs } = (await response.json()) as { readonly outputs: readonly JsonTensor[] };
     assert.deepEqual(
       outputs.map(({ name }) => name),
       ["output"],

@@ -1,15 +1,14 @@
 // Tests examples/speech on the built server: Silero VAD in WAV files, several at once, against PyTorch's chunks and its whole signal.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { requirePython, runPython } from "../python.ts";
+import { runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
-import { requirePackages, scriptPath } from "./packages.kit.ts";
+import { requireRealModels, scriptPath } from "./packages.kit.ts";
 
 interface Heard {
   readonly file: string;
@@ -23,12 +22,9 @@ const FILES = 6;
 test("the speech example finds what PyTorch finds, chunk by chunk and in the whole signal, several streams in one run", {
   timeout: 300_000,
 }, async (t) => {
-  const python = requirePython(t);
-  if (python === undefined) return;
-  const packages = requirePackages(t);
-  if (packages === undefined) return;
-  const folder = mkdtempSync(join(tmpdir(), "sconce-speech-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const real = requireRealModels(t);
+  if (real === undefined) return;
+  const { python, packages, folder } = real;
   const jit = join(packages, "silero_vad", "data", "silero_vad.jit");
   cpSync(join(EXAMPLE, "models"), join(folder, "models"), { recursive: true });
   copyFileSync(jit, join(folder, "models", "vad", "model.pt"));

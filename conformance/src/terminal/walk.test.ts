@@ -45,6 +45,8 @@ function settled(text: string): string {
       .replace(/in \d+ workers?(?: of [\d.]+ MiB)?/g, "in 1 worker")
       .replace(/after [\d.]+ s/g, "after … s")
       .replace(/\d\.\d+e-\d+/g, "…")
+      // Last bits are the processor's.
+      .replace(/"data":\[[^\]]*\]/g, '"data":[…]')
   );
 }
 

@@ -867,3 +867,38 @@ class StyleNorm(nn.Module):
         x = (x - mean) * torch.rsqrt(var + 1e-5)
         energy = torch.norm(x, p=2.0, dim=1, keepdim=True)
         return self.gamma * (x * energy) + self.beta + x
+
+
+@cases.of(runs=lambda: [(torch.randn(b, n, 8), torch.randn(b, 2, p, 4), torch.randn(b, 2, p, 4)) for b, n, p in ((2, 2, 5), (1, 2, 5), (2, 3, 7), (2, 2, 1))])
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.project = nn.Linear(8, 24)
+
+    def forward(self, x: Tensor, past_key: Tensor, past_value: Tensor):
+        b, n, d = x.shape
+        q, k, v = self.project(x).view(b, n, 6, 4).transpose(1, 2).split(2, 1)
+        k, v = torch.cat([past_key, k], 2), torch.cat([past_value, v], 2)
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, d), k, v
+
+
+@cases.of(runs=runs_of((1, 2, 6, 10), (1, 2, 7, 11), (3, 2, 9, 5)))
+class UnevenHead(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        larger = F.interpolate(x, scale_factor=1.7, mode="bilinear")
+        smaller = F.interpolate(x, scale_factor=0.6, mode="nearest")
+        left, middle, right = torch.tensor_split(x, 3, 3)
+        return larger, smaller, left.mean(3) + right.mean(3), middle + F.interpolate(x, size=middle.shape[-2:], mode="area")
+
+
+@cases.of(runs=lambda: [(ints(b, n, high=12), torch.tensor(lengths)) for b, n, lengths in ((3, 6, [2, 6, 3]), (1, 4, [3]), (4, 7, [1, 1, 7, 2]), (3, 6, [1, 2, 3]))])
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(12, 4)
+        self.layer = nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True)
+
+    def forward(self, ids: Tensor, lengths: Tensor):
+        packed = nn.utils.rnn.pack_padded_sequence(self.words(ids), lengths, batch_first=True, enforce_sorted=False)
+        states, (hidden, _) = self.layer(packed)
+        return nn.utils.rnn.pad_packed_sequence(states, batch_first=True)[0], hidden

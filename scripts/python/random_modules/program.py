@@ -31,6 +31,18 @@ def first(a: List[Tensor], b: Tensor) -> Tensor:
     return b
 
 
+def doubled(a: Tensor, b: Tensor) -> Tensor:
+    c = a.clone()
+    c[1:] *= 2
+    return c + b
+
+
+def less(a: Tensor, b: Tensor) -> Tensor:
+    c = b - 1
+    c.t().add_(a.sum())
+    return c
+
+
 def counted(b: Tensor, i: int) -> int:
     a = 0
     while a < 5:
@@ -74,10 +86,17 @@ START = [
     ("e", "P", "(a, b)"), ("o", "O", "torch.jit.annotate(Optional[Tensor], None)"),
 ]
 
+#: What the program must know when it is exported.
+EXPORTED = {"k": "3", "q": "x.size(0) > 2"}
+
 
 class Writer:
-    def __init__(self, rng: random.Random) -> None:
+    """`is_exported`: without numbers and conditions of the data, but with torch.cond; `of_tensors`: the module answers tensors alone."""
+
+    def __init__(self, rng: random.Random, is_exported: bool = False, of_tensors: bool = False) -> None:
         self.rng = rng
+        self.is_exported = is_exported
+        self.of_tensors = of_tensors
         self.lines: list[str] = []
         self.names: dict[str, list[str]] = {}
         self.left = rng.randrange(4, 16)
@@ -86,6 +105,9 @@ class Writer:
     def one_of(self, *makers: str | Callable[[], str]) -> str:
         made = self.rng.choice(makers)
         return made if isinstance(made, str) else made()
+
+    def data(self, text: str, otherwise: str) -> str:
+        return otherwise if self.is_exported else text
 
     def name(self, kind: str) -> str:
         return self.rng.choice(self.names[kind])
@@ -117,7 +139,7 @@ class Writer:
             lambda: f"twice({a()}, {self.i(1)})",
             lambda: f"written({a()}, {self.i(1)})",
             lambda: f"self.sub({a()}, {self.b(1)})",
-            lambda: f"first({self.name('L')}, {a()})",
+            lambda: self.data(f"first({self.name('L')}, {a()})", f"torch.cond({self.name('S')} > {self.small()}, doubled, less, ({a()}, {a()}))"),
             lambda: f"{self.name('D')}[\"{self.key()}\"]",
             lambda: f"{self.name('P')}[{self.rng.randrange(2)}]",
             lambda: f"({a()} if {self.b(1)} else {a()})",
@@ -172,10 +194,10 @@ class Writer:
         return self.one_of(
             lambda: f"({a()} + {a()})", lambda: f"({a()} - {a()})", lambda: f"({a()} * {self.other()})", lambda: f"({a()} // {self.other()})",
             lambda: f"({a()} % {self.other()})", lambda: f"abs({a()})", lambda: f"min({a()}, {a()})", lambda: f"max({a()}, {a()})",
-            lambda: f"int({self.s(1)})", lambda: f"int({self.f(1)})", lambda: f"{self.name('T')}.size({self.rng.randrange(2)})",
+            lambda: self.data(f"int({self.s(1)})", "3"), lambda: f"int({self.f(1)})", lambda: f"{self.name('T')}.size({self.rng.randrange(2)})",
             lambda: f"{self.name('V')}.shape[{self.rng.randrange(2)}]", lambda: f"{self.name('W')}.size(0)", lambda: f"{self.name('V')}.numel()",
-            lambda: f"len({self.name('L')})", lambda: f"len({self.name('N')})", lambda: f"int({self.b(1)})", lambda: "self.count", lambda: "int(z)",
-            lambda: f"counted({self.name('T')}, {a()})", lambda: f"{self.name('N')}[{self.rng.choice((0, 1, -1))}]", lambda: f"(-{a()})",
+            lambda: f"len({self.name('L')})", lambda: f"len({self.name('N')})", lambda: f"int({self.b(1)})", lambda: "self.count", lambda: self.data("int(z)", "2"),
+            lambda: self.data(f"counted({self.name('T')}, {a()})", "1"), lambda: f"{self.name('N')}[{self.rng.choice((0, 1, -1))}]", lambda: f"(-{a()})",
             lambda: f"({a()} if {self.b(1)} else {a()})", lambda: f"len({self.name('T')})",
         )
 
@@ -185,7 +207,7 @@ class Writer:
         a = lambda: self.f(deep - 1)
         return self.one_of(
             lambda: f"float({self.i(1)})", lambda: f"({a()} + {a()})", lambda: f"({a()} * {self.other() / 2})", lambda: f"({a()} // {self.other()})",
-            lambda: f"({a()} % {self.other()})", lambda: f"({self.i(1)} / {self.rng.choice((2, 4, -2))})", lambda: f"float({self.s(1)})",
+            lambda: f"({a()} % {self.other()})", lambda: f"({self.i(1)} / {self.rng.choice((2, 4, -2))})", lambda: self.data(f"float({self.s(1)})", "0.5"),
             lambda: f"({a()} - {self.i(1)})", lambda: f"min({a()}, {a()})", lambda: f"abs({a()})",
         )
 
@@ -196,10 +218,10 @@ class Writer:
         ops = ("<", ">", "<=", ">=", "==", "!=")
         return self.one_of(
             lambda: f"({self.i(1)} {self.rng.choice(ops)} {self.i(1)})", lambda: f"({self.i(1)} {self.rng.choice(ops)} {self.i(1)})",
-            lambda: f"bool({self.s(1)} {self.rng.choice(ops)} {self.small()})", lambda: f"bool({self.mask()}.any())", lambda: f"bool({self.mask()}.all())",
+            lambda: self.data(f"bool({self.s(1)} {self.rng.choice(ops)} {self.small()})", "self.flag"), lambda: self.data(f"bool({self.mask()}.{self.rng.choice(('any', 'all'))}())", "not self.flag"),
             lambda: f"(not {a()})", lambda: f"({a()} and {a()})", lambda: f"({a()} or {a()})", lambda: f"({self.f(1)} {self.rng.choice(ops)} {self.f(1)})",
             lambda: f"({self.name('O')} is None)", lambda: 'self.mode == "u"', lambda: "self.flag", lambda: f"{self.name('N')} == [1, 2]",
-            lambda: f"({self.i(1)} in {self.name('N')})", lambda: "bool(z > 0)", lambda: f"({self.name('T')}.size(0) > 1)",
+            lambda: f"({self.i(1)} in {self.name('N')})", lambda: self.data("bool(z > 0)", "x.size(1) > 2"), lambda: f"({self.name('T')}.size(0) > 1)",
         )
 
     def any_tensor(self) -> str:
@@ -288,7 +310,7 @@ class Writer:
             if self.rng.random() < 0.4:
                 head[1] = f"while {turn} < min(4, {self.i(1)}):"
             return [*head, *self.block(depth - 1, True)]
-        count = self.one_of(lambda: str(self.rng.randrange(4)), lambda: f"min(4, {self.i(1)})", lambda: f"{self.name('T')}.size({self.rng.randrange(2)})", "int(z)", lambda: f"{self.small()}, min(3, {self.i(1)})", lambda: f"min(5, {self.i(1)}), -1, -2")
+        count = self.one_of(lambda: str(self.rng.randrange(4)), lambda: f"min(4, {self.i(1)})", lambda: f"{self.name('T')}.size({self.rng.randrange(2)})", self.data("int(z)", "3"), lambda: f"{self.small()}, min(3, {self.i(1)})", lambda: f"min(5, {self.i(1)}), -1, -2")
         turn = self.rng.choice(("i", "j", f"r{self.loops}"))
         body = self.block(depth - 1, True)
         if turn[0] == "r" and self.rng.random() < 0.5:
@@ -308,13 +330,15 @@ class Writer:
         return self.rng.choice((self.assign, self.write, self.write, self.guarded, self.hold))()
 
     def result(self) -> str:
-        return "return (a, b, c, x, y, v.sum(), u.sum(), w.sum(), s, i, j, f, p, d[\"u\"], d[\"v\"], e[0], e[1])"
+        numbers = "a + i, b + j, c * f" if self.of_tensors else "i, j, f, p"
+        return f'return (a, b, c, x, y, v.sum(), u.sum(), w.sum(), s, {numbers}, d["u"], d["v"], e[0], e[1])'
 
     def text(self) -> str:
         rng = self.rng
         head = HEAD.replace("{flag}", str(rng.random() < 0.5)).replace("{mode}", rng.choice("uv")).replace("{count}", str(rng.randrange(-2, 4)))
         lines = []
         for name, kind, value in START:
+            value = EXPORTED.get(name, value) if self.is_exported else value
             lines.append(f"{name} = {value}")
             self.names.setdefault(kind, ["x", "y"] if kind == "T" else []).append(name)
         while self.left > 0:
@@ -329,5 +353,5 @@ class Writer:
         return head + "".join(f"        {line}\n" for line in lines)
 
 
-def module_text(rng: random.Random) -> str:
-    return Writer(rng).text()
+def module_text(rng: random.Random, form: str) -> str:
+    return Writer(rng, form == "exported", form != "scripted").text()

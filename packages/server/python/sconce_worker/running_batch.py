@@ -51,6 +51,12 @@ class RunningBatch:
         row = rows[0]._replace(request_id=rows[0].request_id or uuid.uuid4().hex)
         self._joined.append(_Joined(call_id, row, send_piece, time.perf_counter(), []))
 
+    def leave(self, call_id: int) -> list[tuple[int, Outcome]]:
+        """Its client is gone: it is done with what it has, and the handler does not see it again."""
+        gone = [one for one in self._joined if one.call_id == call_id]
+        self._joined = [one for one in self._joined if one.call_id != call_id]
+        return [(call_id, _outcome(one, Answer(b"", 200, None, {}))) for one in gone]
+
     def step(self) -> list[tuple[int, Outcome]]:
         """Runs the handler once: what became of the calls that are done."""
         batch, self._joined, done = self._joined, [], []

@@ -55,6 +55,8 @@ class _Worker:
             self._load = load.load_model
 
     def handle(self, frame: Frame) -> None:
+        if frame.kind == NOTE:
+            return  # Of a call that is answered already.
         begin = getattr(self._model, "begin_batch", None) if frame.kind == CALL and frame.method == _RUN else None
         batch = begin() if begin is not None else None
         if batch is None:
@@ -67,19 +69,24 @@ class _Worker:
         frame: Frame | None = first
         while True:
             while frame is not None:
-                if frame.kind != CALL or frame.method != _RUN:
+                if frame.kind == NOTE:
+                    self._send_outcomes(batch.leave(frame.id))
+                elif frame.kind != CALL or frame.method != _RUN:
                     self._handle_alone(frame)
                 else:
                     self._join(batch, frame)
                 frame = self._channel.receive_waiting()
             if batch.is_empty:
                 return
-            for call_id, outcome in batch.step():
-                if isinstance(outcome, ServeError):
-                    self._channel.send(ERROR, _RUN, call_id, outcome.encode())
-                else:
-                    self._channel.send(RESULT, _RUN, call_id, outcome[0], outcome[1])
+            self._send_outcomes(batch.step())
             frame = self._channel.receive_waiting()
+
+    def _send_outcomes(self, outcomes: list) -> None:
+        for call_id, outcome in outcomes:
+            if isinstance(outcome, ServeError):
+                self._channel.send(ERROR, _RUN, call_id, outcome.encode())
+            else:
+                self._channel.send(RESULT, _RUN, call_id, outcome[0], outcome[1])
 
     def _join(self, batch: object, frame: Frame) -> None:
         try:

@@ -21,6 +21,8 @@ export type InstanceState =
 export interface Instance {
   readonly id: string;
   readonly state: InstanceState;
+  /** Its runs end when nobody wants their answer any more (`RunRequest.signal`). Default: they go on. */
+  readonly takesSignal?: boolean;
   /**
    * Runs a batch. Rejects with ServeError:
    * `unavailable`/`worker_died` the worker ended while it may have been executing this run;

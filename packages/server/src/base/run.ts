@@ -1,3 +1,4 @@
+import type { CancelSignal } from "./call-signal.ts";
 import type { ResponsePiece } from "./infer-request.ts";
 import type { Datatype, Tensor } from "./tensor.ts";
 
@@ -13,6 +14,8 @@ export interface RunRequest {
   readonly inputs: readonly RunInput[];
   /** Told of the pieces of each row's answer, before the run settles. Must not throw. Default: nobody is. */
   readonly onPiece?: ((row: number, piece: ResponsePiece) => void) | undefined;
+  /** Fires when nobody wants the answer any more; instances that take one are given it. */
+  readonly signal?: CancelSignal | undefined;
 }
 
 /** Outputs in signature order; the bytes are views on one received block that the receiver now owns. */

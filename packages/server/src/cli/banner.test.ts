@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { banner, readyReport } from "./banner.ts";
+import { banner, curlAccess, readyReport } from "./banner.ts";
 
 type Running = Parameters<typeof readyReport>[0];
 
@@ -38,7 +38,7 @@ test("a long reason goes on below itself on a terminal, and is one line elsewher
   const reason =
     "the file is a zip archive that is truncated or damaged: copy it again, or export the model anew";
   const models = () => [{ name: "broken", version: "1", state: "UNAVAILABLE", reason }];
-  const [, ...lines] = readyReport(running({ models }), 1, 80).trimEnd().split("\n");
+  const [, ...lines] = readyReport(running({ models }), 1, { columns: 80 }).trimEnd().split("\n");
   assert.deepEqual(
     lines.map((line) => line.length <= 80),
     [true, true],
@@ -67,4 +67,20 @@ test("the line to paste is one command whatever a model's inputs are called", ()
     encoding: "utf8",
   });
   assert.equal(stdout.trimEnd().split("\n").at(-1), JSON.stringify({ input: { [name]: [0], b: [0] } }));
+});
+
+test("the line to paste has the certificate and the key that the server wants", () => {
+  const inputsOf = () => [{ name: "x", datatype: "FP32", dims: [1] }];
+  const models = () => [{ name: "m", version: "1", state: "READY", reason: "" }];
+  const line = (server: Parameters<typeof curlAccess>[0]): string =>
+    readyReport(running({ models, inputsOf }), 1, { access: curlAccess(server) })
+      .trimEnd()
+      .split("\n")
+      .at(-1)!;
+  const none = { tlsCert: undefined, apiKeys: undefined, jwtKeys: undefined };
+  assert.match(line(none), /^curl -s http:/);
+  assert.match(line({ ...none, tlsCert: "my $& tls.crt" }), /^curl -s --cacert 'my \$& tls\.crt' http:/);
+  const key = /^curl -s -H "Authorization: Bearer \$SCONCE_API_KEY" http:/;
+  assert.match(line({ ...none, apiKeys: "keys.json" }), key);
+  assert.match(line({ ...none, jwtKeys: "https://issuer" }), key);
 });

@@ -3,6 +3,7 @@ import { VERSION } from "../app/version.ts";
 import { oneLine } from "../base/printable.ts";
 import { shellWord } from "../base/shell-text.ts";
 import { exampleSize, type TensorSpec } from "../base/signature.ts";
+import type { ServerConfig } from "../config/server-options.ts";
 import { takesAnyBody } from "../edge/torchserve/handler-call.ts";
 import { LOADS_ON_USE } from "../models/version-state.ts";
 import { fitLines } from "./fit-lines.ts";
@@ -50,8 +51,32 @@ function torchserveRows(addresses: RunningServer["torchserve"]): readonly Row[] 
 const NOTHING_FOUND =
   "No model was found: a model is a file (.pt2, .onnx, .mar, …), or a folder with one or with a model.py\n";
 
+/** How a report is shown. */
+interface ReportOptions {
+  /** Default: as wide as it is. */
+  readonly columns?: number | undefined;
+  /** What curl must be told for this server: `curlAccess`. */
+  readonly access?: string;
+}
+
+/** Options for curl, each with a space behind it: the certificate, where the system may not know its CA, and the key. */
+export function curlAccess({
+  tlsCert,
+  apiKeys,
+  jwtKeys,
+}: Pick<ServerConfig, "tlsCert" | "apiKeys" | "jwtKeys">): string {
+  const ca = tlsCert === undefined ? "" : `--cacert ${shellWord(tlsCert)} `;
+  return apiKeys === undefined && jwtKeys === undefined
+    ? ca
+    : `${ca}-H "Authorization: Bearer $SCONCE_API_KEY" `;
+}
+
 /** What became of every model, within so many columns if they are known, and a line to paste for the first one that is ready. */
-export function readyReport(running: RunningServer, elapsedMs: number, columns?: number): string {
+export function readyReport(
+  running: RunningServer,
+  elapsedMs: number,
+  { columns, access = "" }: ReportOptions = {},
+): string {
   const models = running.models().map((model) => ({
     ...model,
     name: oneLine(model.name),
@@ -70,7 +95,8 @@ export function readyReport(running: RunningServer, elapsedMs: number, columns?:
   const resting = models.filter(({ reason }) => reason === LOADS_ON_USE).length;
   const later = resting === 0 ? "" : `, ${resting} ${resting === 1 ? "loads" : "load"} on first use`;
   const head = `${ready.length} of ${models.length} models ready after ${(elapsedMs / 1000).toFixed(2)} s${later}`;
-  return `${head}\n${lines.join("\n")}\n${example === undefined ? "" : `Try:\n${example}\n`}`;
+  const call = example?.replace(/^curl -s /, () => `curl -s ${access}`);
+  return `${head}\n${lines.join("\n")}\n${call === undefined ? "" : `Try:\n${call}\n`}`;
 }
 
 const MAX_EXAMPLE_ELEMENTS = 256;

@@ -1,6 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import { oneLine } from "../base/printable.ts";
-import { askServer, type ServerAccess, unreachable } from "./server-access.ts";
+import { askServer, refusal, type ServerAccess, unreachable } from "./server-access.ts";
 import { tableText } from "./table-text.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -17,7 +17,7 @@ export async function readUsage(server: string, access: ServerAccess): Promise<r
   const { tenants, error } = body;
   if (response.ok && Array.isArray(tenants)) return tenants as readonly Json[];
   const words = typeof error === "string" ? error : "nothing that is known here";
-  throw new ServeError("failed_precondition", `the server answered ${response.status}: ${words}`);
+  throw new ServeError("failed_precondition", refusal(response.status, words));
 }
 
 export function usageText(tenants: readonly Json[]): string {

@@ -105,6 +105,9 @@ test("what keys asked is shown by a running server, to its administrator", async
   const refused = await run("usage", "--url", url);
   assert.deepEqual(
     [refused.code, refused.err],
-    [1, "sconce keys: the server answered 401: this needs a key\n"],
+    [
+      1,
+      "sconce keys: the server answered 401: this needs a key; put it into SCONCE_API_KEY, or name its file with --api-key-file\n",
+    ],
   );
 });

@@ -18,6 +18,7 @@ import {
   ACCESS_OPTIONS,
   askServer,
   OPEN_ACCESS,
+  refusal,
   type ServerAccess,
   serverAccess,
   unreachable,
@@ -210,10 +211,7 @@ async function call({ url, access }: Reached, path: string, text?: string): Prom
   );
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
   if (!answer.ok) {
-    throw new ServeError(
-      "invalid_argument",
-      `the server answered ${answer.status}: ${String(body["error"] ?? "")}`,
-    );
+    throw new ServeError("invalid_argument", refusal(answer.status, String(body["error"] ?? "")));
   }
   return body;
 }

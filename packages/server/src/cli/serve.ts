@@ -7,7 +7,7 @@ import { resolveOptions } from "../config/resolve-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import type { Arguments } from "./arguments.ts";
-import { banner, readyReport } from "./banner.ts";
+import { banner, curlAccess, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
 import { fitLines } from "./fit-lines.ts";
 import { withFoundConfig } from "./found-config.ts";
@@ -95,7 +95,12 @@ async function serve(args: Arguments, terminal: Terminal): Promise<number> {
   const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
   running.settled.finally(stopTelling).then(
     () =>
-      terminal.stdout.write(readyReport(running, systemClock.nowMs() - startedMs, terminal.widths?.stdout)),
+      terminal.stdout.write(
+        readyReport(running, systemClock.nowMs() - startedMs, {
+          columns: terminal.widths?.stdout,
+          access: curlAccess(config.server),
+        }),
+      ),
     () => {},
   );
   await stopped;

@@ -82,6 +82,7 @@ test("predict, list, types, why and bench ask a server with TLS and keys", async
       /grpc-stream/,
     ],
     [["why", "negate", ...url, "--window", "60s", "--load", "--requests", "20"], /negate/],
+    [["curl", "negate", ...url], /^curl -s --cacert \S+ .*-H "Authorization: Bearer \$\(cat \S+\)" https:/],
   ];
   for (const [argv, expected] of commands) {
     const { code, text } = await run([...argv, ...WITH_FILE]);
@@ -95,7 +96,11 @@ test("the key may come from the environment; without it, or without trust, it is
   const list = ["list", "--url", server.url];
   assert.equal((await run([...list, ...TLS], { SCONCE_API_KEY: key })).code, 0);
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [[...list, ...TLS], /the server answered 401: this needs a key or token/],
+    [
+      [...list, ...TLS],
+      /the server answered 401: this needs a key or token; put it into SCONCE_API_KEY, or name its file with --api-key-file/,
+    ],
+    [["types", server.url, ...TLS], /the server answered 401: this needs a key or token; put it into/],
     [list, /the certificate of https:\S+ is not trusted here \([A-Z_]+\); pass its CA with --ca/],
     [["list", "--url", server.url.replace("https", "http")], /the server answered 400: this port speaks TLS/],
     [[...list, "--cert", at("client.pem")], /--cert and --key go together/],

@@ -41,7 +41,8 @@ export interface ServerAccess {
 /** Of a server that asks nobody who they are. */
 export const OPEN_ACCESS: ServerAccess = { tls: {}, headers: {} };
 
-const KEY_VARIABLE = "SCONCE_API_KEY";
+/** The environment variable with the key of a command that asks a server. */
+export const KEY_VARIABLE = "SCONCE_API_KEY";
 
 /** Reads the files that the flags of ACCESS_OPTIONS name. Throws ServeError `bad_arguments`. */
 export function serverAccess(
@@ -107,6 +108,13 @@ async function readAll(response: IncomingMessage): Promise<Uint8Array<ArrayBuffe
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** What a server refused, for whoever runs a command: who is asking is said there by an option, and not by a header. */
+export function refusal(status: number, words: string): string {
+  const told = `the server answered ${status}: ${words}`;
+  if (status !== 401) return told;
+  return `${told.replace(/: send the header Authorization: .*$/, "")}; put it into ${KEY_VARIABLE}, or name its file with --api-key-file`;
 }
 
 /** Why nobody answers there, and what to do. */

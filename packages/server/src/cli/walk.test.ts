@@ -66,7 +66,7 @@ function settled(text: string): string {
 }
 
 async function walked(columns: number | undefined): Promise<string> {
-  const parts = [`$ sconce serve models\n${banner(server)}${readyReport(server, 400, columns)}`];
+  const parts = [`$ sconce serve models\n${banner(server)}${readyReport(server, 400, { columns })}`];
   for (const argv of STEPS) {
     let printed = "";
     const stream = { write: (text: string) => (printed += text) };

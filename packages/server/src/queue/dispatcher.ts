@@ -122,7 +122,10 @@ export class Dispatcher {
     let rows = 0;
     for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
     const inputs = gatherInputs(plan, items);
-    const request = wantsPieces(items) ? { ...inputs, onPiece: pieceTeller(items) } : inputs;
+    const takesSignal = pooled.instance.takesSignal === true && items.length === 1;
+    const signal = takesSignal ? items[0]!.request.request.signal : undefined;
+    const onPiece = wantsPieces(items) ? pieceTeller(items) : undefined;
+    const request = onPiece !== undefined || signal !== undefined ? { ...inputs, onPiece, signal } : inputs;
     const dispatchedMs = clock.nowMs();
     for (let i = 0; i < items.length; i++) stampDispatch(items[i]!, pooled.freeSinceMs, dispatchedMs);
     instances.claim(pooled);

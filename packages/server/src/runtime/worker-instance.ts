@@ -113,13 +113,19 @@ export class WorkerInstance implements Instance {
       header,
       chunks,
       timeoutMs: this.#timeoutMs(),
-      mayOvertake: this.#description?.runsAtOnce !== undefined,
+      mayOvertake: this.takesSignal,
+      signal: this.takesSignal ? request.signal : undefined,
       onBytes:
         request.onPiece === undefined
           ? this.#readReports
           : pieceReader(request.onPiece, this.#options.onReports),
     };
     return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
+  }
+
+  /** Requests leave a run that others are in. */
+  get takesSignal(): boolean {
+    return this.#description?.runsAtOnce !== undefined;
   }
 
   get pid(): number | undefined {

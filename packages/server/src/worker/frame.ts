@@ -15,7 +15,10 @@ import { ServeError } from "../base/errors.ts";
 export const PREFIX_BYTES = 24;
 const MAGIC = 0x314e4353;
 
-/** `hello` the worker is up; `call` asks; `result` and `error` settle a call; `note` tells something about a call in progress. */
+/**
+ * `hello` the worker is up; `call` asks; `result` and `error` settle a call; `note` tells something about a call in progress: to a worker,
+ * that nobody wants its result any more.
+ */
 export const FRAME_KINDS = { hello: 1, call: 2, result: 3, error: 4, note: 5 } as const;
 const LAST_KIND = 5;
 

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { CancelSignal } from "../base/call-signal.ts";
 import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
@@ -11,7 +12,7 @@ import { ActiveWait } from "./active-wait.ts";
 import { isReadable, readAvailable } from "./available-bytes.ts";
 import { DEFAULT_FRAME_LIMITS, FRAME_KINDS, type Frame, type FrameLimits, protocolError } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { writeFrame } from "./frame-writer.ts";
+import { NO_BYTES, NO_CHUNKS, writeFrame } from "./frame-writer.ts";
 import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { onlyChildOf, socketOf, spawnProgram, type WorkerProgram } from "./spawn-program.ts";
@@ -136,7 +137,9 @@ export class WorkerProcess implements Worker {
       return Promise.reject(workerDiedError("it was ending", "waiting"));
     }
     this.#mayWait();
-    return this.#pending.add(call, (id) => {
+    let callId = 0;
+    const result = this.#pending.add(call, (id) => {
+      callId = id;
       writeFrame(this.#socket, {
         kind: FRAME_KINDS.call,
         method: call.method,
@@ -145,6 +148,23 @@ export class WorkerProcess implements Worker {
         chunks: call.chunks,
       });
     });
+    return call.signal === undefined ? result : this.#cancellable(result, call.signal, callId);
+  }
+
+  /** The worker is told when nobody wants the result any more. */
+  #cancellable(result: Promise<CallResult>, signal: CancelSignal, id: number): Promise<CallResult> {
+    const tell = (): void => {
+      if (this.#state.kind === "ready" || this.#state.kind === "closing")
+        writeFrame(this.#socket, {
+          kind: FRAME_KINDS.note,
+          method: 0,
+          id,
+          header: NO_BYTES,
+          chunks: NO_CHUNKS,
+        });
+    };
+    signal.addEventListener("abort", tell);
+    return result.finally(() => signal.removeEventListener("abort", tell));
   }
 
   async close(): Promise<void> {

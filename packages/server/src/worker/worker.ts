@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
 
 /** Something to do for a worker. What the method, the header and the payload mean is between the runtime and its worker entry. */
@@ -10,6 +11,8 @@ export interface Call {
   readonly timeoutMs: number;
   /** The worker may begin it while it still works on those before it, and answer it before them. Default: it does not. */
   readonly mayOvertake?: boolean;
+  /** Of a call that may overtake: fires when nobody wants the result any more. The worker is told, and answers with what it has. */
+  readonly signal?: CancelSignal | undefined;
   /** Receives what the worker tells while it works on the call. */
   readonly onNote?: ((text: string) => void) | undefined;
   /** In place of `onNote`, for notes that are no text. The two are views on one block that the receiver owns. */

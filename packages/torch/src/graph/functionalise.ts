@@ -12,7 +12,7 @@ import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
 import { demandApart, type Root, relate, startRoot, typeOf, type View } from "./memory.ts";
 import { namesIn, originOf, valueArg } from "./node-parts.ts";
 import type { Dim } from "./sym.ts";
-import { replayView, type ViewStep } from "./view-replay.ts";
+import { type Numbers, replayView, type ViewStep } from "./view-replay.ts";
 import { partDemands, WRITES_INTO_COPY, WriteDemands } from "./write-demands.ts";
 
 export interface Functionalised {
@@ -238,7 +238,7 @@ class Functionaliser {
     let part = value;
     for (let i = view.steps.length - 1; i >= 0; i--) {
       const step = view.steps[i]!;
-      const op = replayView(step, wholes[i]!, part);
+      const op = replayView(step, { whole: wholes[i]!, part, numbers: this.#numbers });
       if (op === undefined) {
         this.#report(node, `it writes through ${step.node.target}, which cannot be followed`);
         break;
@@ -304,6 +304,20 @@ class Functionaliser {
   #viewOf(arg: Arg | undefined): View | undefined {
     return arg?.kind === "value" ? this.#views.get(arg.name) : undefined;
   }
+
+  readonly #numbers: Numbers = {
+    of: (arg) => {
+      if (arg?.kind === "int") return Number(arg.value);
+      const type = arg?.kind === "value" ? this.#values.get(arg.name) : undefined;
+      return type?.kind === "int" ? type.expr : undefined;
+    },
+    arg: (value) => {
+      if (typeof value === "number") return { kind: "int", value };
+      const name = this.#fresh("place");
+      this.#values.set(name, { kind: "int", expr: value });
+      return valueArg(name);
+    },
+  };
 
   #define(wish: string, type: TensorType): string {
     const name = this.#fresh(wish);

@@ -1,5 +1,6 @@
+import { boundsOf, greatest, least } from "./bounds.ts";
 import type { Arg, Node, TensorType } from "./ir.ts";
-import { type Dim, isStatic } from "./sym.ts";
+import { add, type Dim, mul, sym } from "./sym.ts";
 
 /** One view op between a tensor and the memory it shows. */
 export interface ViewStep {
@@ -8,6 +9,14 @@ export interface ViewStep {
   readonly index: number;
   readonly from: TensorType;
   readonly to: TensorType;
+}
+
+/** The graph's integers. */
+export interface Numbers {
+  /** What an argument is; undefined for what is no integer. */
+  of(arg: Arg | undefined): Dim | undefined;
+  /** An argument of this value. */
+  arg(value: Dim): Arg;
 }
 
 /** A functional op without its result name. */
@@ -43,7 +52,10 @@ const SELF_INVERSE = new Set(["t", "transpose", "swapaxes", "swapdims", "numpy_T
  * The op that puts a new value of a view back into what it was taken from: `part` is the view's new value, `whole` the value that the
  * view op was applied to. Undefined when the view cannot be written through (expand, unfold).
  */
-export function replayView(step: ViewStep, whole: string, part: string): FunctionalOp | undefined {
+export function replayView(
+  step: ViewStep,
+  { whole, part, numbers }: { whole: string; part: string; numbers: Numbers },
+): FunctionalOp | undefined {
   const op = step.node.target.split(".")[1]!;
   const self: Arg = { kind: "value", name: part };
   if (SAME.has(op)) return { target: "aten.alias.default", args: new Map([["self", self]]) };
@@ -60,7 +72,7 @@ export function replayView(step: ViewStep, whole: string, part: string): Functio
     return { target: step.node.target, args: new Map([...step.node.args, ["self", self]]) };
   if (op === "permute") return permuteBack(step, self);
   if (op === "movedim" || op === "moveaxis") return moveBack(step, self);
-  return scatter(step, op, { whole: { kind: "value", name: whole }, src: self });
+  return scatter(step, op, { whole: { kind: "value", name: whole }, src: self, numbers });
 }
 
 /** For humans and tests only: the lowering of view takes its result's size from its type. */
@@ -107,9 +119,10 @@ function moveBack({ node }: ViewStep, self: Arg): FunctionalOp | undefined {
 interface Scatter {
   readonly whole: Arg;
   readonly src: Arg;
+  readonly numbers: Numbers;
 }
 
-function scatter(step: ViewStep, op: string, { whole, src }: Scatter): FunctionalOp | undefined {
+function scatter(step: ViewStep, op: string, { whole, src, numbers }: Scatter): FunctionalOp | undefined {
   const { node, index } = step;
   const copied = (names: readonly string[]): [string, Arg][] =>
     names.flatMap((name) => (node.args.has(name) ? [[name, node.args.get(name)!] as [string, Arg]] : []));
@@ -144,78 +157,88 @@ function scatter(step: ViewStep, op: string, { whole, src }: Scatter): Functiona
     case "split_with_sizes":
     case "chunk":
     case "tensor_split":
-      return scatterPiece(step, base);
+      return scatterPiece(step, base, numbers);
   }
   return undefined;
 }
 
-/** Pieces of a split lie one after another; their offsets must be constant. */
-function scatterPiece({ node, index, from, to }: ViewStep, base: [string, Arg][]): FunctionalOp | undefined {
-  const dimArg = node.args.get("dim");
-  if (dimArg?.kind !== "int") return undefined;
-  const dim = Number(dimArg.value) < 0 ? Number(dimArg.value) + from.dims.length : Number(dimArg.value);
-  const size = to.dims[dim];
-  const start =
-    node.target === "aten.narrow.default" ? constantStart(node) : pieceOffset(node, index, { dim, from });
-  const int = (value: number): Arg => ({ kind: "int", value });
-  const end =
-    typeof size === "number" && start !== undefined ? int(start + size) : lengthFromFirst(node, start);
-  if (start === undefined || end === undefined) return undefined;
+/** Pieces of a split lie one after another. */
+function scatterPiece(
+  { node, index, from, to }: ViewStep,
+  base: [string, Arg][],
+  numbers: Numbers,
+): FunctionalOp | undefined {
+  const dim = axisOf(numbers.of(node.args.get("dim")), from.dims.length);
+  if (dim === undefined) return undefined;
+  const start = pieceStart(node, index, { total: from.dims[dim]!, numbers });
+  if (start === undefined) return undefined;
   const range: [string, Arg][] = [
-    ["dim", int(dim)],
-    ["start", int(start)],
-    ["end", end],
-    ["step", int(1)],
+    ["dim", numbers.arg(dim)],
+    ["start", numbers.arg(start)],
+    ["end", numbers.arg(add(start, to.dims[dim]!))],
+    ["step", numbers.arg(1)],
   ];
   return { target: "aten.slice_scatter.default", args: new Map([...base, ...range]) };
 }
 
-/** Where a piece ends that begins with the first element and is as long as the caller's sizes say. */
-function lengthFromFirst(node: Node, start: number | undefined): Arg | undefined {
-  return start === 0 && node.target === "aten.narrow.default" ? node.args.get("length") : undefined;
+function axisOf(dim: Dim | undefined, rank: number): number | undefined {
+  if (typeof dim !== "number") return undefined;
+  return dim < 0 ? dim + rank : dim;
 }
 
-function constantStart(node: Node): number | undefined {
-  const start = node.args.get("start");
-  return start?.kind === "int" && Number(start.value) >= 0 ? Number(start.value) : undefined;
+interface Whole {
+  readonly total: Dim;
+  readonly numbers: Numbers;
 }
 
-function pieceOffset(
-  node: Node,
-  index: number,
-  { dim, from }: { dim: number; from: TensorType },
-): number | undefined {
-  const total = from.dims[dim]!;
-  if (!isStatic([total])) return undefined;
-  const ints = (name: string): number[] | undefined => {
-    const arg = node.args.get(name);
-    const items = arg?.kind === "list" ? arg.items : arg === undefined ? [] : [arg];
-    return items.every((item) => item.kind === "int") && items.length > 0
-      ? items.map((item) => Number(item.value))
-      : undefined;
-  };
-  const op = node.target.split(".")[1]!;
-  if (op === "chunk") {
-    const [chunks] = ints("chunks") ?? [];
-    return chunks === undefined ? undefined : index * Math.ceil((total as number) / chunks);
+/** Where a piece begins; undefined where that is not known to be a place. */
+function pieceStart(node: Node, index: number, { total, numbers }: Whole): Dim | undefined {
+  const number = (name: string): Dim | undefined => numbers.of(node.args.get(name));
+  switch (node.target.split(".")[1]!) {
+    case "narrow":
+      return placeIn(number("start"), total);
+    case "chunk": {
+      const chunks = number("chunks");
+      return typeof chunks === "number" && chunks > 0 ? mul(index, ceilDivide(total, chunks)) : undefined;
+    }
+    case "tensor_split":
+      return partStart(node, index, { total, numbers });
+    default: {
+      const each = number("split_size") ?? number("split_sizes");
+      if (each !== undefined) return mul(index, each);
+      const sizes = listOf(node.args.get("split_sizes") ?? node.args.get("split_size"), numbers);
+      return sizes?.slice(0, index).reduce(add, 0);
+    }
   }
-  if (op === "tensor_split") return partOffset(index, total as number, ints);
-  const lengths = ints("split_sizes") ?? ints("split_size");
-  if (lengths === undefined) return undefined;
-  if (node.args.get("split_size")?.kind === "int") return index * lengths[0]!;
-  return lengths.slice(0, index).reduce((a, b) => a + b, 0);
 }
 
 /** Where a piece of `tensor_split` begins: the first ones of equal parts are larger by one, and places are as in Python's slices. */
-function partOffset(
-  index: number,
-  total: number,
-  ints: (name: string) => number[] | undefined,
-): number | undefined {
-  const [sections] = ints("sections") ?? [];
-  if (sections !== undefined) return index * Math.floor(total / sections) + Math.min(index, total % sections);
+function partStart(node: Node, index: number, { total, numbers }: Whole): Dim | undefined {
+  const sections = numbers.of(node.args.get("sections"));
+  if (sections !== undefined) {
+    if (typeof sections !== "number" || sections < 1) return undefined;
+    const larger = least(index, sym("mod", total, sections));
+    return add(mul(index, sym("floordiv", total, sections)), larger);
+  }
   if (index === 0) return 0;
-  const place = ints("indices")?.[index - 1];
+  const place = listOf(node.args.get("indices"), numbers)?.[index - 1];
+  const from = placeIn(place, total);
+  return from === undefined ? undefined : least(greatest(from, 0), total);
+}
+
+/** A place that may count from the end; undefined where its sign is not known. */
+function placeIn(place: Dim | undefined, total: Dim): Dim | undefined {
   if (place === undefined) return undefined;
-  return Math.min(Math.max(place < 0 ? place + total : place, 0), total);
+  const { min, max } = boundsOf(place);
+  if (max < 0) return add(total, place);
+  return min >= 0 ? place : undefined;
+}
+
+function ceilDivide(total: Dim, by: number): Dim {
+  return sym("floordiv", add(total, by - 1), by);
+}
+
+function listOf(arg: Arg | undefined, numbers: Numbers): Dim[] | undefined {
+  const items = arg?.kind === "list" ? arg.items.map((item) => numbers.of(item)) : [undefined];
+  return items.every((item) => item !== undefined) ? items : undefined;
 }

@@ -169,7 +169,7 @@ export const samplesOf =
 export const averaged =
   (spatial: number): SizesOf =>
   (node) =>
-    node.ints("output_size").every((size) => size === 1) ? [] : node.tensor("self").dims.slice(-spatial);
+    node.sizes("output_size").every((size) => size === 1) ? [] : node.tensor("self").dims.slice(-spatial);
 
 /** Differences take one place more than their order at the edge. */
 export const differenced: SizesOf = (node) => {

@@ -1,5 +1,5 @@
 import { greatest, least } from "../graph/bounds.ts";
-import { add, type Dim, mul, product, sym } from "../graph/sym.ts";
+import { add, type Dim, mul, product, sub, sym } from "../graph/sym.ts";
 import { type Builtin, equal } from "./builtin.ts";
 import { DICT_BUILTINS } from "./dict-builtins.ts";
 import { copyList, LIST_BUILTINS, sorted } from "./list-builtins.ts";
@@ -143,7 +143,9 @@ const rangeLength: Builtin = ([start, end, step]) => {
   if (start?.kind !== "int" || end?.kind !== "int" || step?.kind !== "int") return undefined;
   const by = numeric(step.value);
   if (by === 0) return unsupportedOp("a range has the step 0");
-  return int(Math.max(0, Math.ceil((numeric(end.value) - numeric(start.value)) / by)));
+  // Rounded up.
+  const turns = sym("floordiv", add(sub(end.value, start.value), by - Math.sign(by)), by);
+  return int(sym("max", turns, 0));
 };
 
 const divmod: Builtin = ([a, b]) => {

@@ -183,11 +183,17 @@ export function convertNumber(kind: Kind, value: Value): NumberValue {
     return unsupportedOp("it needs the value of a tensor, which only the data knows");
   }
   if (kind === "int" && number.kind === "float") return { kind, value: rounded("trunc", number.value) };
-  if (kind !== "bool") return { kind, value: number.value };
+  if (kind !== "bool")
+    return { kind, value: number.kind === "bool" ? oneOrNothing(number.value) : number.value };
   if (typeof number.value === "number") return bool(number.value !== 0);
   const { min, max } = boundsOf(number.value);
   if (min > 0 || max < 0) return bool(true);
   if (number.kind === "bool") return number;
   if (isDataSize(number.value)) return { kind, value: sym("ne", number.value, 0) };
   throw new UnprovenSize(`whether ${keyOf(number.value)} is zero`, { kind: "numbers", dims: [number.value] });
+}
+
+/** The integer of a truth. */
+function oneOrNothing(truth: Dim): Dim {
+  return typeof truth === "number" ? truth : sym("ite", truth, 1, 0);
 }

@@ -37,6 +37,16 @@ test("sizes that have to be equal become one", () => {
   assert.deepEqual(learnt.warnings(), []);
 });
 
+test("sizes that make equal sums with a third one are one size, as of the keys and values of a cache", () => {
+  const facts = example({ x: [2], keys: [5], values: [5] });
+  const grown = (input: string): Dim => add(dim(facts, input, 0), dim(facts, "x", 0));
+  const learnt = facts.learn({ kind: "same", a: grown("keys"), b: grown("values") }, "")!;
+  assert.deepEqual(
+    ["x", "keys", "values"].flatMap((input) => shown(learnt, input)),
+    ["x_0", "values_0", "values_0"],
+  );
+});
+
 test("a size that was broadcast in the example stays 1, and the other one stays free", () => {
   const facts = example({ x: [1, 8], y: [5, 8] });
   const learnt = facts.learn({ kind: "same", a: dim(facts, "x", 0), b: dim(facts, "y", 0) }, "")!;

@@ -12,6 +12,7 @@ import {
   sym,
   symbol,
   symbolsOf,
+  termsOf,
 } from "../graph/sym.ts";
 import { dimsOf, type SizeNeed } from "./size-need.ts";
 
@@ -51,6 +52,7 @@ export class SizeSteps {
         return (
           this.#equal(need.a, need.b) ??
           this.#equal(need.b, need.a) ??
+          this.#equalApart(sub(need.a, need.b)) ??
           this.#bounded(need.a, need.b) ??
           this.#bounded(need.b, need.a) ??
           this.#factored(dimsOf(need), (by) => sameDim(substitute(need.a, by), substitute(need.b, by))) ??
@@ -103,6 +105,13 @@ export class SizeSteps {
         [b.key, both],
       ]),
     };
+  }
+
+  /** Two symbols of which one is taken from the other, as in `x + 1` beside `y + 1`. */
+  #equalApart(difference: Dim): Step | undefined {
+    const [one, other, ...more] = termsOf(difference);
+    if (one === undefined || other === undefined || more.length > 0) return undefined;
+    return this.#equal(one, mul(-1, other)) ?? this.#equal(mul(-1, one), other);
   }
 
   /** `min(x, limit)` is x as long as x does not exceed the limit, `max(x, limit)` as long as it is not below it. */

@@ -4,8 +4,15 @@ import { levelText } from "./load-levels.ts";
 import type { Latencies, Measurement } from "./measure.ts";
 import { type Bar, barPlot, escapeMarkup, type Line, linePlot } from "./plot.ts";
 
-const STYLE =
-  "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}svg{max-width:100%;display:block;margin:1rem 0}text{font:12px system-ui,sans-serif;fill:#222}pre{overflow:auto;background:#f4f4f4;padding:1rem}";
+/** On a phone plots keep a size in which they can be read, and are moved under the finger. */
+const STYLE = [
+  ":root{color-scheme:light dark;--ink:#222;--paper:#fff;--box:#f4f4f4;--grid:#ccc}",
+  "@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#16181c;--box:#23262c;--grid:#4a4e57}}",
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}",
+  "pre,figure{overflow-x:auto;margin:1rem 0}pre{background:var(--box);padding:1rem;font-size:.875rem}",
+  "h2{font-size:1.125rem;margin:2rem 0 0}svg{width:100%;min-width:35rem;display:block}",
+  "text{font:12px system-ui,sans-serif;fill:var(--ink)}.grid{stroke:var(--grid)}",
+].join("");
 
 /** A page with the table and plots of all measurements; it loads nothing. */
 export function benchHtml(head: string, measurements: readonly Measurement[]): string {
@@ -14,19 +21,24 @@ export function benchHtml(head: string, measurements: readonly Measurement[]): s
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>${escapeMarkup(head)}</title><style>${STYLE}</style></head>
 <body>
+<main>
 <h1>sconce bench</h1>
-<pre>${escapeMarkup(benchText(head, measurements))}</pre>
+<pre tabindex="0" aria-label="All figures">${escapeMarkup(benchText(head, measurements))}</pre>
 ${plots.join("\n")}
+</main>
 </body>
 </html>
 `;
 }
 
 function latencyByThroughput(measurements: readonly Measurement[]): string {
-  const sorted = [...measurements].sort((a, b) => a.perSecond - b.perSecond);
+  // In the order of the load: past its limit a server answers less, and the line turns back.
   const line = (name: keyof Latencies): Line => ({
     name,
-    points: sorted.map(({ perSecond, latencyMs }) => [perSecond, latencyMs[name]] as const),
+    points: measurements.map(
+      ({ level, perSecond, latencyMs }) =>
+        [perSecond, latencyMs[name], `${levelText(level)}, ${name}`] as const,
+    ),
   });
   return linePlot([line("p50"), line("p90"), line("p99")], {
     title: "Latency by throughput",

@@ -1,7 +1,7 @@
 import { isDatatype } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
-import { askServer, OPEN_ACCESS, type ServerAccess, unreachable } from "../server-access.ts";
+import { askServer, OPEN_ACCESS, refusal, type ServerAccess, unreachable } from "../server-access.ts";
 import type { Target } from "./target.ts";
 
 /** What a running server says of a model. */
@@ -60,10 +60,7 @@ async function ask(url: string, access: ServerAccess): Promise<Json> {
   const response = await get(url, access);
   const body = (await response.json().catch(() => ({}))) as Json;
   if (!response.ok) {
-    throw new ServeError(
-      "not_found",
-      `the server answered ${response.status}: ${String(body["error"] ?? "")}`,
-    );
+    throw new ServeError("not_found", refusal(response.status, String(body["error"] ?? "")));
   }
   return body;
 }

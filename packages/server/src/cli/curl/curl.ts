@@ -1,11 +1,13 @@
 import { type CalledTensor, callText } from "../../base/call-text.ts";
 import { ServeError } from "../../base/errors.ts";
+import { shellWord } from "../../base/shell-text.ts";
 import { exampleSize, type TensorSpec } from "../../base/signature.ts";
 import { elementBytes } from "../../base/tensor.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
+import type { Arguments } from "../arguments.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
-import type { Command } from "../command.ts";
-import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
+import type { Command, Terminal } from "../command.ts";
+import { ACCESS_OPTIONS, KEY_VARIABLE, serverAccess } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
 
@@ -42,10 +44,21 @@ export const curlCommand: Command = {
         `a call of ${name} is too long for ${options.as}; use --as python or typescript`,
       );
     }
-    terminal.stdout.write(text);
+    const access = options.as === "curl" ? curlAccess(args, terminal.env) : "";
+    terminal.stdout.write(text.replace(/^curl -s /, () => `curl -s ${access}`));
     return 0;
   },
 };
+
+/** The same certificates and key for curl, each with a space behind it; the key itself shows in no line. */
+function curlAccess({ flags }: Arguments, env: Terminal["env"]): string {
+  const { ca, cert, key, apiKeyFile } = resolveOptions(ACCESS_OPTIONS, { flags });
+  const files = Object.entries({ "--cacert": ca, "--cert": cert, "--key": key });
+  const given = files.map(([option, path]) => (path === undefined ? "" : `${option} ${shellWord(path)} `));
+  const secret =
+    apiKeyFile === undefined ? env[KEY_VARIABLE] && `$${KEY_VARIABLE}` : `$(cat ${shellWord(apiKeyFile)})`;
+  return `${given.join("")}${secret ? `-H "Authorization: Bearer ${secret}" ` : ""}`;
+}
 
 /** One row of zeros, or of empty texts. */
 function zeros({ name, datatype, dims }: TensorSpec): CalledTensor {

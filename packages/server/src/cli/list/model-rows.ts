@@ -2,7 +2,7 @@ import { showShape } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import { oneLine } from "../../base/printable.ts";
 import { get } from "../bench/model-ports.ts";
-import { OPEN_ACCESS, type ServerAccess } from "../server-access.ts";
+import { OPEN_ACCESS, refusal, type ServerAccess } from "../server-access.ts";
 import { sizeText } from "../size-text.ts";
 
 /** What a server says of one version of one model. */
@@ -125,8 +125,10 @@ async function ask(url: string, access: ServerAccess, method: "GET" | "POST" = "
   const response = await get(url, access, method);
   const body = (await response.json().catch(() => ({}))) as Json;
   if (response.ok) return body;
-  const why = `the server answered ${response.status}: ${String(body["error"] ?? "it is no Sconce server")}`;
-  throw new ServeError("not_found", why);
+  throw new ServeError(
+    "not_found",
+    refusal(response.status, String(body["error"] ?? "it is no Sconce server")),
+  );
 }
 
 /** The rows for people: a line with the state, and indented what a loaded model takes and costs. */

@@ -1,5 +1,5 @@
 import { ServeError } from "../../base/errors.ts";
-import { askServer, type ServerAccess, unreachable } from "../server-access.ts";
+import { askServer, refusal, type ServerAccess, unreachable } from "../server-access.ts";
 
 /** A start waits until the new version is loaded. */
 const LIMIT_MS = 600_000;
@@ -31,5 +31,5 @@ export async function askRollout(
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   if (response.ok) return body;
   const words = typeof body["error"] === "string" ? body["error"] : "nothing that is known here";
-  throw new ServeError("failed_precondition", `the server answered ${response.status}: ${words}`);
+  throw new ServeError("failed_precondition", refusal(response.status, words));
 }

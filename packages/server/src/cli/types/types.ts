@@ -4,7 +4,7 @@ import { get, readModelPorts } from "../bench/model-ports.ts";
 import type { Target } from "../bench/target.ts";
 import type { Command, Terminal } from "../command.ts";
 import { requireWritable, writeOutput } from "../output-draft.ts";
-import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
+import { ACCESS_OPTIONS, refusal, serverAccess } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
 import { type DescribedModel, typesText } from "./types-text.ts";
@@ -45,8 +45,12 @@ async function describe(
   terminal: Terminal,
 ): Promise<DescribedModel[]> {
   const response = await get(`${origin}/v2/models`, access);
-  const body: unknown = await response.json().catch(() => undefined);
-  const names = (body as { readonly models?: unknown } | undefined)?.models;
+  const body = (await response.json().catch(() => undefined)) as
+    | { readonly models?: unknown; readonly error?: unknown }
+    | undefined;
+  if (!response.ok && typeof body?.error === "string")
+    throw new ServeError("failed_precondition", refusal(response.status, body.error));
+  const names = body?.models;
   if (!Array.isArray(names)) {
     throw new ServeError("failed_precondition", `${origin} does not list its models under /v2/models`);
   }

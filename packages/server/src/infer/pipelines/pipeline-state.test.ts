@@ -37,7 +37,8 @@ function keeping(
   return createSequencedModel(inner, plan, { ...LIMITS, ...limits, clock: systemClock, kept });
 }
 
-const sum = (): ServedModelHandle => keeping("sum", ([x, h]) => [x! + h!, x! + h!]);
+const sum = (limits?: Partial<typeof LIMITS>): ServedModelHandle =>
+  keeping("sum", ([x, h]) => [x! + h!, x! + h!], limits);
 /** What it was given before. */
 const last = (): ServedModelHandle => keeping("last", ([x, h]) => [h!, x!]);
 
@@ -196,11 +197,24 @@ describe("a pipeline whose steps have states", () => {
     assert.deepEqual(await ask(other, 5, { sequence: 1 }), [4, 2]);
   });
 
-  test("ends its sequences when a model of a step is loaded again, also as one without a state", async () => {
+  test("keeps its sequences when the same model is loaded again, also in the middle of a request", async () => {
+    const all = models();
+    const handle = open(CHAIN, all);
+    const described = handle.description;
+    assert.deepEqual(await ask(handle, 1, { sequence: 1, start: true }), [0, 2]);
+    const before = ask(handle, 2, { sequence: 1 });
+    all.set("sum", undefined);
+    all.set("sum", sum());
+    assert.deepEqual(await before, [1, 6]);
+    assert.deepEqual(await ask(handle, 3, { sequence: 1 }), [3, 12]);
+    assert.equal(handle.description, described);
+  });
+
+  test("ends its sequences when a model of a step is loaded again as another one, also as one without a state", async () => {
     const all = models();
     const handle = open(CHAIN, all);
     await ask(handle, 1, { sequence: 1, start: true });
-    all.set("sum", sum());
+    all.set("sum", sum({ idleMs: 1000 }));
     assert.equal(handle.liveSequences!(), 0);
     assert.equal(await reasonOf(ask(handle, 1, { sequence: 1 })), "sequence_not_live");
     assert.deepEqual(await ask(handle, 1, { sequence: 1, start: true }), [0, 2]);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { InitialState, KeptState, SequenceLimits } from "../../base/kept-state.ts";
 import type { Pipeline, PipelineStep } from "../../base/pipeline.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
@@ -16,6 +17,15 @@ export interface PipelineState {
   readonly kept: KeptState;
   /** Whatever allows least. */
   readonly limits: SequenceLimits;
+  /** Of the steps' models; undefined: of one with a state it is not known. */
+  readonly digest: string | undefined;
+}
+
+/** Whether what was kept with the one can be read with the other: the same models are there again. */
+export function isSameState(a: PipelineState | undefined, b: PipelineState | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const { digest } = a;
+  return digest !== undefined && digest === b.digest && isDeepStrictEqual(a, b);
 }
 
 /** A step's model without its state, and what the state's ports are called in the pipeline, by the model's names. */
@@ -64,8 +74,14 @@ export function compilePipelineState(
         maxSequences: least((of) => of.maxSequences),
         maxBytes: least((of) => of.maxBytes),
       },
+      digest: digestOf(facts),
     },
   };
+}
+
+function digestOf(facts: readonly StepFacts[]): string | undefined {
+  const isUnknown = facts.some(({ stateless, description }) => stateless && description.digest === "");
+  return isUnknown ? undefined : facts.map(({ description }) => description.digest).join("+");
 }
 
 /** By place. */

@@ -7,7 +7,7 @@ import type { ModelGauges, ServedModelHandle, StatelessModel } from "../../model
 import { ModelAround } from "../model-around.ts";
 import type { LiveSequencesOptions } from "../sequences/live-sequences.ts";
 import { createSequencedModel, type SequencedHandle } from "../sequences/sequenced-model.ts";
-import type { PipelineState } from "./pipeline-state.ts";
+import { isSameState, type PipelineState } from "./pipeline-state.ts";
 
 /** A pipeline that takes and gives the states of its steps as tensors, while it has some. */
 export interface StatefulHandle extends ServedModelHandle {
@@ -18,7 +18,7 @@ type Parts = Pick<LiveSequencesOptions, "clock" | "onEnd">;
 
 /**
  * Keeps the states of a pipeline's steps, so that clients see it without them. All states of a request are kept when the whole of it was answered, and none when
- * any step failed. The sequences end when a model of a step is loaded again. Owns `inner`.
+ * any step failed. The sequences end when a model of a step is loaded again as another one. Owns `inner`.
  */
 export function createPipelineWithSequences(inner: StatefulHandle, parts: Parts): ServedModelHandle {
   return new PipelineWithSequences(inner, parts);
@@ -29,6 +29,7 @@ class PipelineWithSequences extends ModelAround {
   readonly #parts: Parts;
   readonly #stopListening: () => void;
   #description: ModelDescription | undefined;
+  #state: PipelineState | undefined;
   #sequenced: SequencedHandle | undefined;
 
   constructor(inner: StatefulHandle, parts: Parts) {
@@ -43,7 +44,9 @@ class PipelineWithSequences extends ModelAround {
   }
 
   override get settings(): RunSettings {
-    return this.#current()?.settings ?? this.inner.settings;
+    const { settings } = this.inner;
+    const sequences = this.#current()?.settings.sequences;
+    return sequences === undefined ? settings : { ...settings, sequences };
   }
 
   override get stateless(): StatelessModel | undefined {
@@ -116,10 +119,12 @@ class PipelineWithSequences extends ModelAround {
   /** Undefined: no step has a state. */
   #current(): SequencedHandle | undefined {
     const { description, state } = this.#pipeline;
-    if (description !== this.#description) {
-      // What the models keep now may be another thing.
+    if (description === this.#description) return this.#sequenced;
+    this.#description = description;
+    // Models that load on first use come back as they were; others keep another thing.
+    if (this.#sequenced === undefined || !isSameState(this.#state, state)) {
       this.#sequenced?.endSequences();
-      this.#description = description;
+      this.#state = state;
       this.#sequenced =
         state &&
         createSequencedModel(this.inner, state.plan, {

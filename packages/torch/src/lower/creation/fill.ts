@@ -2,6 +2,7 @@ import { type Dim, sameDims } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { asFitting } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
 import type { Operand, Val } from "../core/tensor.ts";
 
 /** A tensor of one value. */
@@ -46,6 +47,15 @@ const FORMS = ["zeros", "ones", "empty"] as const;
 const VALUE = { zeros: 0, ones: 1, empty: 0 } as const;
 
 /**
+ * A value over the sizes of what is written into. A slice such as `y[-2:]` has the rows that there are, which may be fewer than the program
+ * states.
+ */
+function over(node: OpNode, g: Emitter, value: Val): Val {
+  if (!node.isPut) return g.expand(value, node.out().dims);
+  return g.op("Expand", [value, g.op("Shape", [node.tensor("self")])]);
+}
+
+/**
  * aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor
  *
  * A source of the same sizes stays as it is: the last two of at least two rows, as the program states them, are one where there is only one.
@@ -53,7 +63,7 @@ const VALUE = { zeros: 0, ones: 1, empty: 0 } as const;
 export const copy: Lowering = (node, g) => {
   const src = node.tensor("src");
   const { dims } = node.out();
-  return sameDims(src.dims, dims) ? src : g.expand(src, dims);
+  return sameDims(src.dims, dims) ? src : over(node, g, src);
 };
 
 /**
@@ -61,10 +71,10 @@ export const copy: Lowering = (node, g) => {
  * aten::fill.Tensor(Tensor self, Tensor value) -> Tensor
  */
 export const fill: Lowering = (node, g) =>
-  g.expand(asFitting(g, node.operand("value"), node.out().dtype), node.out().dims);
+  over(node, g, asFitting(g, node.operand("value"), node.out().dtype));
 
 /** aten::zero(Tensor self) -> Tensor */
-export const zero: Lowering = (node, g) => g.expand(g.scalar(node.out().dtype, 0), node.out().dims);
+export const zero: Lowering = (node, g) => over(node, g, g.scalar(node.out().dtype, 0));
 
 export const FILL: LoweringTable = {
   ...Object.fromEntries(

@@ -1,3 +1,4 @@
+import { greatest } from "../../graph/bounds.ts";
 import { add, type Dim, sym } from "../../graph/sym.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -17,7 +18,7 @@ export interface Bins {
 /** Bin i of `to` covers floor(i · from / to) to ceil((i + 1) · from / to) of `from` elements. */
 export function bins(g: Emitter, from: Dim, to: Dim): Bins {
   const longest = longestBin(from, to);
-  const [size, count] = [g.number(from, "int64"), g.number(to, "int64")];
+  const [size, count] = [g.number(from, "int64"), g.number(greatest(to, 1), "int64")];
   const one = g.scalar("int64", 1);
   const bin = positions(g, to);
   const start = g.op("Div", [g.op("Mul", [bin, size]), count]);
@@ -35,7 +36,8 @@ export function bins(g: Emitter, from: Dim, to: Dim): Bins {
 /** An upper bound that is exact where the sizes are known. */
 function longestBin(from: Dim, to: Dim): Dim {
   if (typeof from !== "number" || typeof to !== "number") {
-    return add(sym("floordiv", add(from, add(to, -1)), to), 1);
+    const some = greatest(to, 1);
+    return add(sym("floordiv", add(from, add(some, -1)), some), 1);
   }
   const lengths = Array.from({ length: to }, (_, i) => {
     return Math.ceil(((i + 1) * from) / to) - Math.floor((i * from) / to);

@@ -138,7 +138,7 @@ function adaptiveAvgPool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
     const sizes = self.dims.slice(-spatial);
-    const wanted = spread(node.ints("output_size"), spatial);
+    const wanted = spread(node.sizes("output_size"), spatial);
     if (wanted.every((size) => size === 1)) {
       return reduceMean(g, self, { axes: lastAxes(self, spatial), keepdims: 1 });
     }
@@ -161,15 +161,16 @@ function lastAxes(self: Tensor, count: number): number[] {
 }
 
 /** The size of the bins where they are all equal. */
-export function evenKernel(from: Dim, to: number): number | undefined {
-  return typeof from === "number" && from % to === 0 && from > 0 ? from / to : undefined;
+export function evenKernel(from: Dim, to: Dim): number | undefined {
+  const isKnown = typeof from === "number" && typeof to === "number";
+  return isKnown && from % to === 0 && from > 0 ? from / to : undefined;
 }
 
 interface AxisAverage {
   readonly axis: number;
   readonly rank: number;
   readonly from: Dim;
-  readonly to: number;
+  readonly to: Dim;
 }
 
 /** Averages uneven bins along one axis. */

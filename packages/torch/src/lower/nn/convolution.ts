@@ -12,7 +12,7 @@ import { betweenCodes, type ConvOperands } from "./coded-convolution.ts";
 import { integerConvolution } from "./integer-convolution.ts";
 
 /** A list of `rank` numbers; PyTorch lets one number stand for all dimensions. */
-export function spread(values: readonly number[], rank: number): number[] {
+export function spread<T>(values: readonly T[], rank: number): T[] {
   return values.length === 1 ? Array.from({ length: rank }, () => values[0]!) : [...values];
 }
 

@@ -116,7 +116,7 @@ function adaptiveMaxPool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
     const sizes = self.dims.slice(-spatial);
-    const wanted = spread(node.ints("output_size"), spatial);
+    const wanted = spread(node.sizes("output_size"), spatial);
     const maxOfBins = (at: Emitter): Val[] => {
       const axes = wanted.map((size, i) => bins(at, sizes[i]!, size));
       return unevenMax(at, self, { axes, out: node.out().dims, sizes });

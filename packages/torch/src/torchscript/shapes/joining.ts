@@ -1,7 +1,7 @@
 import type { TensorType } from "../../graph/ir.ts";
-import { add, type Dim, mul, product } from "../../graph/sym.ts";
+import { add, type Dim, mul, product, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { axisOf, ceilDivide, numeric, requireSame, sliceLength } from "./dims.ts";
+import { axisOf, ceilDivide, numeric, quotient, requireSame, sliceLength } from "./dims.ts";
 import { replaced } from "./on-dims.ts";
 import { promotedOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -124,10 +124,10 @@ function cutAt({ dtype, dims }: TensorType, axis: number, positions: readonly Di
 /** Pieces of nearly one size, the larger ones first. */
 function sections({ dtype, dims }: TensorType, axis: number, count: number): TensorType[] {
   if (count < 1 || count > 4096) return unsupportedOp(`it splits into ${count} pieces`);
-  const size = numeric(dims[axis]!);
-  const [least, longer] = [Math.floor(size / count), size % count];
+  const size = dims[axis]!;
+  // The piece at i is longer by one where the remainder is more than i.
   return Array.from({ length: count }, (_, i) =>
-    tensorType(dtype, replaced(dims, axis, i < longer ? least + 1 : least)),
+    tensorType(dtype, replaced(dims, axis, sym("floordiv", add(size, count - 1 - i), count))),
   );
 }
 
@@ -137,7 +137,10 @@ const tensorSplit =
     const self = args.tensor("self");
     const axis = axisOf(axisIn(args, self.dims.length), self.dims.length);
     if (args.has("indices")) return cutAt(self, axis, args.sizes("indices"));
-    return sections(self, axis, args.int("sections"));
+    const count = args.int("sections");
+    // Only tensor_split takes what does not divide.
+    if (!args.isTarget("tensor_split") && count > 0) quotient(self.dims[axis]!, count);
+    return sections(self, axis, count);
   };
 
 const byDim = tensorSplit((args) => args.int("dim"));

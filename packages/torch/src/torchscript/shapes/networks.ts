@@ -99,7 +99,8 @@ const adaptivePool =
   (rank: number, outputs: 1 | 2 = 1): ShapeFn =>
   (args) => {
     const { dtype, dims } = args.tensor("self");
-    const size = args.each("output_size", rank);
+    const given = args.sizes("output_size");
+    const size = given.length === 1 ? new Array<Dim>(rank).fill(given[0]!) : given;
     const type = tensorType(dtype, [...dims.slice(0, dims.length - rank), ...size]);
     return outputs === 1 ? type : [type, tensorType("int64", type.dims)];
   };
@@ -129,7 +130,9 @@ function scaledSize(dim: Dim, factor: number): Dim {
   if (typeof dim === "number") return Math.floor(dim * factor);
   if (Number.isInteger(factor)) return mul(dim, factor);
   const parts = 1 / factor;
-  return Number.isInteger(Math.log2(parts)) ? sym("floordiv", dim, parts) : numeric(dim);
+  return Number.isInteger(Math.log2(parts))
+    ? sym("floordiv", dim, parts)
+    : sym("floor", mul(factor, sym("tofloat", dim)));
 }
 
 const gridSampler: ShapeFn = (args) => {
