@@ -15,8 +15,9 @@ const SERVER = "sleep 600 & echo $!; wait";
 const BENCHMARK = `
 import { spawn } from "node:child_process";
 import { PeerProcesses } from ${JSON.stringify(new URL("peer-processes.js", import.meta.url))};
+const processes = new PeerProcesses();
 const server = spawn("sh", ["-c", "${SERVER}"], { stdio: ["ignore", "inherit", "ignore"] });
-new PeerProcesses().watch(server, undefined);
+processes.watch(server, undefined);
 `;
 
 test("a server ends with all that it has started, and its folder goes", { skip }, async () => {

@@ -14,6 +14,7 @@ import {
 import { type Contents, contentsOf } from "../grpc/write-contents.ts";
 import { ServeError } from "../serve-error.ts";
 import type { NamedTensor } from "../tensor.ts";
+import { FIELD_OF } from "./tensor-elements.ts";
 import { DATATYPE_OF, readTensorProto } from "./tensor-proto.ts";
 
 /** The only signature that models have here. */
@@ -148,19 +149,8 @@ export const TYPE_OF = Object.fromEntries(
   Object.entries(DATATYPE_OF).map(([number, datatype]) => [datatype, Number(number)]),
 ) as Readonly<Record<Datatype, number>>;
 
-/** Where elements go. The other datatypes go as `tensor_content`, which every client reads as well. */
-const FIELDS: Partial<Readonly<Record<Datatype, number>>> = {
-  FP32: 5,
-  FP64: 6,
-  INT32: 7,
-  INT16: 7,
-  INT8: 7,
-  UINT8: 7,
-  UINT16: 7,
-  BYTES: 8,
-  INT64: 10,
-  BOOL: 11,
-};
+/** Go as `tensor_content`, which every client reads as well; the others have fields of their own. */
+const AS_CONTENT: ReadonlySet<Datatype> = new Set(["FP16", "BF16", "UINT32", "UINT64"]);
 const CONTENT_FIELD = 4;
 
 /** Encodes `tensorflow.serving.PredictResponse`, elements in the fields of their types as TensorFlow Serving does. */
@@ -194,7 +184,7 @@ class OutputEntry {
 
   constructor(output: NamedTensor) {
     this.#output = output;
-    const field = FIELDS[output.datatype];
+    const field = AS_CONTENT.has(output.datatype) ? undefined : FIELD_OF[output.datatype];
     this.#contents = field === undefined ? rawContents(output.bytes) : contentsOf(output, field);
     let shapeSize = 0;
     for (const dim of output.shape) shapeSize += fieldSize(dim === 0 ? 0 : 1 + varintSize(dim));

@@ -116,6 +116,17 @@ export abstract class ModelAround implements ServedModelHandle {
     this.inner.destroy(reason);
   }
 
+  /** `onIdle` of a model that counts what its inner one has in flight as well. */
+  protected onBothIdle(listener: () => void): () => void {
+    const settled = (): void => {
+      if (this.inFlight() === 0) listener();
+    };
+    const stops = [this.inner.onIdle(settled), this.taken.onIdle(settled)];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
   /** Throws `unavailable` once the model is closing, and nobody holds it. */
   protected requireOpen(): void {
     if (this.#closing !== undefined && this.#holds.count === 0)

@@ -97,13 +97,7 @@ class PipelineWithSequences extends ModelAround {
   }
 
   override onIdle(listener: () => void): () => void {
-    const settled = (): void => {
-      if (this.inFlight() === 0) listener();
-    };
-    const stops = [this.inner.onIdle(settled), this.taken.onIdle(settled)];
-    return () => {
-      for (const stop of stops) stop();
-    };
+    return this.onBothIdle(listener);
   }
 
   override destroy(reason: string): void {
