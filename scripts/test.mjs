@@ -64,7 +64,8 @@ const run = spawnSync(
     "--enable-source-maps",
     "--test",
     "--test-reporter=spec",
-    "--test-concurrency=2",
+    // Two cores, and one more file for the times in which others wait.
+    "--test-concurrency=3",
     `--test-timeout=${HUNG_MS}`,
     ...files,
   ],
