@@ -16,6 +16,8 @@ const AGE_JITTER = 0.1;
 const LOOK_MS = 250;
 /** When a client has opened so many calls within a turn, what else it sent waits for the next one. */
 const CALLS_PER_TURN = 64;
+/** Only a client that has opened so many in a row is worth looking at whether they came in one turn. */
+const WATCHED_FROM = 8;
 
 /** One client's HTTP/2 connection: pings it, ends it when it is old or silent or floods, asks it to leave. */
 export class GrpcConnection {
@@ -26,7 +28,8 @@ export class GrpcConnection {
   #cancelAge: (() => void) | undefined;
   #cancelLook: (() => void) | undefined;
   #isCut = false;
-  #openedThisTurn = 0;
+  /** Since the last look, which comes after a turn. */
+  #openedInARow = 0;
   readonly #controlFrames: Allowance;
   readonly #resets: Allowance;
 
@@ -56,9 +59,9 @@ export class GrpcConnection {
   /** A call of the client's begins. */
   openedCall(): void {
     this.worked();
-    this.#openedThisTurn += 1;
-    if (this.#openedThisTurn === 1) setImmediate(() => this.#nextTurn());
-    if (this.#openedThisTurn === CALLS_PER_TURN) handleOf(this.#socket)?.readStop?.();
+    this.#openedInARow += 1;
+    if (this.#openedInARow === WATCHED_FROM) setImmediate(this.#nextTurn);
+    if (this.#openedInARow === CALLS_PER_TURN) handleOf(this.#socket)?.readStop?.();
   }
 
   /** It left a call before that was answered. */
@@ -116,11 +119,11 @@ export class GrpcConnection {
   }
 
   /** A client that opens calls and resets them is limited by nothing else: the system hands on two MiB of them within one turn. */
-  #nextTurn(): void {
-    const wasStopped = this.#openedThisTurn >= CALLS_PER_TURN;
-    this.#openedThisTurn = 0;
+  readonly #nextTurn = (): void => {
+    const wasStopped = this.#openedInARow >= CALLS_PER_TURN;
+    this.#openedInARow = 0;
     if (wasStopped && !this.session.destroyed) handleOf(this.#socket)?.readStart?.();
-  }
+  };
 
   #pay(allowance: Allowance): void {
     if (allowance.take(this.#deps.clock.nowMs()) || this.#isCut) return;
