@@ -41,6 +41,7 @@ const KNOWN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
   createRuntime: true,
   readConfig: true,
 };
+
 /** Looks at what a program gave, and fills in the rest. Throws `invalid_argument`/`bad_option`. */
 export function completeOptions(given: ServerOptions): CompleteOptions {
   checkOptions(given, Object.keys(KNOWN_OPTIONS));

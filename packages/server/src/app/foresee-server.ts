@@ -11,9 +11,10 @@ import type { ServerConfig } from "../config/server-options.ts";
 import { tenantHeaderName } from "../gate/tenant.ts";
 import { createWebGate } from "../gate/web-gate.ts";
 import { webGateOptions } from "./build-edges.ts";
-import { certificateFiles, readCertificate } from "./certificate-files.ts";
+import { certificateFiles } from "./certificate-files.ts";
 import { openAuthentication } from "./open-authentication.ts";
 import { openCacheStore } from "./open-cache-store.ts";
+import { readWithWarning } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
 import { torchservePorts } from "./torchserve-ports.ts";
 
@@ -83,8 +84,7 @@ async function certificate(
 ): Promise<Foreseen | undefined> {
   const files = certificateFiles(config);
   if (files === undefined) return undefined;
-  const { validTo, isValid } = await readCertificate(files, new Date());
-  if (!isValid) logger.warn({ validTo }, "the certificate is not valid at this time: clients will refuse it");
+  const { validTo } = await readWithWarning(files, logger);
   const clients = files.clientCa === undefined ? "" : `; clients need one of ${files.clientCa}`;
   return { what: "certificate", found: `valid until ${validTo.toISOString()}${clients}` };
 }

@@ -1,7 +1,12 @@
 import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { createTlsDoor, type TlsDoor } from "../edge/tls-door.ts";
-import { certificateFiles, type ReadCertificate, readCertificate } from "./certificate-files.ts";
+import {
+  type CertificateFiles,
+  certificateFiles,
+  type ReadCertificate,
+  readCertificate,
+} from "./certificate-files.ts";
 import type { Reloadable } from "./reloader.ts";
 
 /** TLS on the port, and what keeps its certificate fresh. */
@@ -17,13 +22,7 @@ const HANDSHAKE_TIMEOUT_MS = 30_000;
 export async function openTls(config: ServerConfig, logger: Logger): Promise<OpenTls | undefined> {
   const files = certificateFiles(config);
   if (files === undefined) return undefined;
-  const read = async (): Promise<ReadCertificate> => {
-    const certificate = await readCertificate(files, new Date());
-    const { validTo, isValid } = certificate;
-    if (!isValid)
-      logger.warn({ validTo }, "the certificate is not valid at this time: clients will refuse it");
-    return certificate;
-  };
+  const read = (): Promise<ReadCertificate> => readWithWarning(files, logger);
   const door = createTlsDoor(await read(), HANDSHAKE_TIMEOUT_MS);
   const { cert, key, clientCa, crl } = files;
   const paths = [cert, key, clientCa, crl].filter((path) => path !== undefined);
@@ -35,4 +34,12 @@ export async function openTls(config: ServerConfig, logger: Logger): Promise<Ope
       reload: async () => door.replace(await read()),
     },
   };
+}
+
+/** Reads the files, and says so when clients will not take what they hold. Rejects as `readCertificate` does. */
+export async function readWithWarning(files: CertificateFiles, logger: Logger): Promise<ReadCertificate> {
+  const certificate = await readCertificate(files, new Date());
+  const { validTo, isValid } = certificate;
+  if (!isValid) logger.warn({ validTo }, "the certificate is not valid at this time: clients will refuse it");
+  return certificate;
 }
